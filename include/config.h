@@ -1,0 +1,80 @@
+/*
+ * The configuration: keys, their values and where they may come from. The agent and the tools read it alike.
+ *
+ * Order: built-in defaults, /etc/dedup-lda.conf, ~/.dedup-lda.conf, -o. A later one wins, key by key. A value is checked where it is
+ * read, so that an error names its file and line.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "mailbox.h"
+#include "message.h"
+#include "status.h"
+
+#define CONFIG_SYSTEM "/etc/dedup-lda.conf"
+#define CONFIG_USER ".dedup-lda.conf"
+
+enum on_duplicate { DUPLICATE_DISCARD, DUPLICATE_FOLDER, DUPLICATE_TAG };
+enum on_ledger_failure { LEDGER_DELIVER, LEDGER_DEFER };
+enum log_target { LOG_TO_SYSLOG, LOG_TO_STDERR, LOG_TO_FILE };
+
+/* Whose mail it is. All strings are borrowed. */
+struct identity {
+	const char *user;	/* login name; never empty */
+	const char *home;	/* absolute, or NULL when there is none */
+	const char *address;	/* original recipient, or NULL */
+};
+
+struct config {
+	/* as configured; strings are owned */
+	char *mailbox;
+	char *ledger;
+	char *log;
+	char *duplicate_folder;
+	char *recipient_delimiter;
+	char **trusted_hosts;
+	char **fingerprint_headers;	/* lower case, NULL at the end */
+	int64_t window;			/* s */
+	int64_t stale_lock_time;	/* s */
+	int64_t lock_timeout;		/* s */
+	int64_t time_limit;		/* s */
+	enum on_duplicate on_duplicate;
+	enum on_ledger_failure on_ledger_failure;
+	enum body_form body;
+	enum log_target log_target;
+	enum mbox_lock mbox_locks[MBOX_LOCKS];
+	bool log_json;
+	bool each_alias;		/* alias-copies = each */
+	bool create_folders;
+	bool reject_unknown;		/* unknown-user = reject */
+	bool reject_over_quota;
+	bool add_return_path, add_delivered_to;
+	bool strict;			/* sync = strict */
+
+	/* made by config_resolve */
+	const struct mailbox_ops *mailbox_ops;
+	char *mailbox_path;		/* absolute, no slash at the end */
+	char *ledger_url;		/* with an absolute path; NULL: none */
+	char *log_path;
+	char *scope;			/* of the fingerprint */
+};
+
+/* All defaults. Returns 0, or -1 without memory. */
+int config_new(struct config **config, struct err *err);
+void config_free(struct config **config);
+
+/* Read one file. A missing one is an error only if `required`. owner: the user who must own the file and its folder, or -1 for the
+ * system's file, where root may own it as well. */
+int config_read(struct config *config, const char *path, bool required, int64_t owner, struct err *err);
+/* "name=value"; the value is taken as it stands. */
+int config_set(struct config *config, const char *assignment, struct err *err);
+/* Expand ~ and the variables, and check what needs the whole: call it once, last. */
+int config_resolve(struct config *config, const struct identity *who, struct err *err);
+
+/* "7d": seconds, minutes, hours, days, weeks; a bare number is seconds. Returns 0 or -1. */
+int duration_parse(const char *text, int64_t *seconds);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * The ledger: which messages a mailbox already has.
+ *
+ * A delivery goes claim -> decide -> (publish) -> delivered. The commit of the pending record in ledger_decide() is the one atomic
+ * decision: before it the message is not accepted, after it the recorded intent is what will be published, by whoever comes.
+ *
+ * After a crash: ledger_claim changes nothing. What ledger_decide won survives kill -9 and power loss. ledger_delivered survives
+ * kill -9, and power loss only when asked for; a mark that is lost leaves the record pending, which the next copy settles.
+ *
+ * A ledger that is lost or restored old may cost a duplicate, never a message.
+ */
+#ifndef DEDUPDB_H
+#define DEDUPDB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fingerprint.h"
+#include "record.h"
+#include "status.h"
+
+#define LEDGER_PREFIX_DIGITS 16	/* the least number of hex digits that names a record */
+
+struct ledger;
+
+struct ledger_options {
+	const char *url;	/* bdb:/absolute/folder or memory: */
+	int64_t window;		/* seconds that a delivered record counts */
+	int lock_timeout_ms;	/* how long to wait for other processes */
+	bool strict;		/* also make directory entries durable one by one */
+	bool create;		/* make a missing ledger; without it a missing one is empty */
+	/* Told of repairs and of damage that was set aside; NULL: nobody is. */
+	void (*notice)(void *arg, const char *text);
+	void *notice_arg;
+};
+
+enum claim_state {
+	CLAIM_NEW,		/* no record, or one that expired: stage the message, then ledger_decide() */
+	CLAIM_DUPLICATE,	/* delivered inside the window: drain the input, exit 0 */
+	CLAIM_PENDING,		/* someone decided: settle record.intent, then ledger_delivered(); or ledger_decide() again if that is
+				 * impossible */
+	CLAIM_WON,		/* our intent is decided: publish, then ledger_delivered() */
+	CLAIM_UNDECIDED		/* the commit failed half-way: our intent may be decided. Never remove the stage; publish it or exit 75 */
+};
+
+/* One message's way through the ledger. The caller provides it, zeroed; nothing needs to be freed. */
+struct claim {
+	enum claim_state state;
+	struct fingerprint fp;
+	bool present;		/* raw holds a record as it was read: what a replacement is compared with */
+	struct record record;	/* decoded; valid when present and whole */
+	size_t raw_len;
+	unsigned char raw[RECORD_MAX];
+};
+
+/* Returns 0, or -1: there is no ledger for this delivery. Nothing is opened on disk before the first claim. */
+int ledger_open(struct ledger **ledger, const struct ledger_options *options, struct err *err);
+void ledger_close(struct ledger **ledger);
+
+/* Look fp up: fills claim. Returns 0, or -1: the ledger can't be used now. */
+int ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, struct claim *claim, struct err *err);
+
+/* Put a pending record with this intent where the claim saw none, an expired one, or the pending one it holds (compare-and-swap).
+ * Returns 0: claim->state says what is true now: CLAIM_WON, or the winner's CLAIM_PENDING or CLAIM_DUPLICATE; CLAIM_NEW means that
+ * the record changed back to absent or expired: decide again. Returns -1: with claim->state CLAIM_UNDECIDED the intent may be
+ * decided, with any other nothing was written. */
+int ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *intent, int64_t now, struct err *err);
+
+/* Mark the claimed record delivered; call it only after the publication is durable (I6). durable: survive power loss too. Returns 0
+ * (also when somebody else marked it first), or -1: the record stays pending. */
+int ledger_delivered(struct ledger *ledger, struct claim *claim, bool durable, struct err *err);
+
+/* Count a duplicate that was discarded. Not durable; errors are not reported since nothing depends on it. */
+void ledger_count_duplicate(struct ledger *ledger);
+
+/* A visitor returns 0 to go on, 1 to stop (no error), -1 with err filled. The ledger is not locked while it runs. */
+typedef int ledger_visit(void *arg, struct claim *claim, struct err *err);
+
+/* Every record in key order, each claimed as of `now`. Records that come or go meanwhile may be missed. A record that does not
+ * decode is given with present = true and record.state 0. */
+int ledger_each(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);
+/* Recently pending records: every one that a crash of ours left, unless there were many or the machine lost power. */
+int ledger_recent_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);
+/* Records whose fingerprint starts with `digits` hex digits (LEDGER_PREFIX_DIGITS or more). */
+int ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledger_visit *visit, void *arg, struct err *err);
+
+/* Delete the record, if it still is as claimed. Returns 1 deleted, 0 it has changed or is gone, -1 error. */
+int ledger_forget(struct ledger *ledger, const struct claim *claim, struct err *err);
+
+/* Delete delivered records older than max_age seconds, in short sections. */
+int ledger_prune(struct ledger *ledger, int64_t now, int64_t max_age, uint64_t *deleted, struct err *err);
+
+struct ledger_stat {
+	uint64_t duplicates;	/* discarded since the ledger was made */
+	uint64_t bytes;		/* on disk, all files */
+	uint64_t failures;	/* repairs that failed and were not followed by a success */
+	bool dirty;		/* a process died at work; the next use repairs */
+	bool exists;
+};
+int ledger_stat(struct ledger *ledger, struct ledger_stat *stat, struct err *err);
+
+/* For a handler of fatal signals only (async-signal-safe): if the process died inside the database, blame the database, so that the
+ * next use repairs harder. */
+void ledger_crashed(const struct ledger *ledger);
+
+#endif

@@ -1,0 +1,63 @@
+/*
+ * The few file-system operations that the ledger and the mailboxes share.
+ *
+ * All descriptors are close-on-exec. No function follows a symbolic link in the last component of a path.
+ */
+#ifndef FS_H
+#define FS_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "status.h"
+
+#define BOOT_ID_BYTES 16
+
+/* Open an existing folder for use with the *at() calls and fsync(). Returns a descriptor or -1. */
+int fs_open_dir(const char *path, struct err *err);
+/* The same for `name` below the folder `dir`; `path` is what errors call it. */
+int fs_open_dir_at(int dir, const char *name, const char *path, struct err *err);
+
+/* Split an absolute path: opens its parent folder and points *base at the last component inside path. */
+int fs_open_parent(const char *path, const char **base, struct err *err);
+
+/* fsync(2), counted nowhere and never skipped: 0 means that what fd shows survives a power cut. */
+int fs_sync(int fd, const char *path, struct err *err);
+
+/* Write all len bytes at the file position (or the end, with O_APPEND). Returns 0, or -1 with *written telling how many bytes went
+ * out before the error; written may be NULL. EINTR and short writes are continued. */
+int fs_write(int fd, const void *buf, size_t len, size_t *written, const char *path, struct err *err);
+/* Read len bytes at offset; returns how many there were (short only at the end of the file), or -1. */
+ssize_t fs_pread(int fd, void *buf, size_t len, off_t offset, const char *path, struct err *err);
+
+/* Does fsync() of a new file also make its entry in the folder durable? True on ext4, XFS and Btrfs. */
+bool fs_sync_covers_entry(int fd);
+/* Is this a remote file system, where memory that processes share through a file is not defined? */
+bool fs_is_remote(int fd);
+
+/* An unnamed file for a message that is too large for memory: gone when the process is. Returns a descriptor or -1. */
+int fs_unnamed(const char *folder, struct err *err);
+
+/* Try for an exclusive lock on the whole file, once: 1 have it, 0 somebody else has it, -1 error. It belongs to the open file
+ * description, so it is freed by close() and by death, and conflicts with fcntl(2) locks of other programs. */
+int fs_try_lock(int fd, const char *path, struct err *err);
+void fs_unlock(int fd);
+/* Poll for that lock. Returns 1, 0 after timeout_ms, or -1. Polled, since a stopped holder must not stop all mail. */
+int fs_lock(int fd, int timeout_ms, const char *path, struct err *err);
+
+/* Do both name the same file? */
+bool fs_is_entry(int fd, int dir, const char *name);
+
+/* This boot of this machine. Returns 0, or -1 where the system does not say (id is then zero). */
+int host_boot_id(unsigned char id[BOOT_ID_BYTES]);
+
+/* Seconds since 1970. Can jump; an age computed from it that is negative counts as 0. */
+int64_t clock_now(void);
+/* Milliseconds that only ever grow. */
+int64_t clock_ms(void);
+void clock_sleep_ms(int ms);
+
+#endif

@@ -1,0 +1,90 @@
+/*
+ * A mailbox writer: how a message becomes visible in one kind of mailbox. One const struct per kind, one kind per file.
+ *
+ * A delivery goes open -> [lock] -> stage -> (ledger_decide) -> publish -> (ledger_delivered) -> close. What a crash leaves at any
+ * point is found through the intent in the pending record, and finished with settle.
+ */
+#ifndef MAILBOX_H
+#define MAILBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fingerprint.h"
+#include "message.h"
+#include "record.h"
+#include "status.h"
+
+enum mbox_lock { MBOX_LOCK_NONE, MBOX_LOCK_FCNTL, MBOX_LOCK_DOTLOCK };
+#define MBOX_LOCKS 2
+
+struct mailbox_options {
+	const char *path;		/* absolute, no slash at the end */
+	const char *folder;		/* Maildir++ folder without its leading dot, or NULL for the inbox */
+	bool create_folder;		/* make a folder that is missing; otherwise the inbox takes the message */
+	const char *sender;		/* envelope sender, "" is the null sender, NULL: not known */
+	const char *head;		/* header lines to put first, each with its newline; "" for none */
+	bool drop_return_path;		/* leave the message's own Return-Path fields out */
+	bool strict;			/* make every directory entry durable by itself */
+	enum mbox_lock locks[MBOX_LOCKS];
+	int lock_timeout_ms;
+	int64_t stale_lock_s;		/* when a dotlock that names no process here counts as left over */
+	void (*notice)(void *arg, const char *text);	/* told of things worth a line in the log; may be NULL */
+	void *notice_arg;
+};
+
+enum settled {
+	SETTLED,		/* the recorded publication is durable: mark the record delivered */
+	SETTLE_GONE,		/* it did not happen and can't be finished any more: decide again and deliver */
+	SETTLE_FAILED		/* not known now, nothing was changed: exit 75, the record stays */
+};
+
+struct mailbox_ops;
+
+/* The head of every kind's own struct. */
+struct mailbox {
+	const struct mailbox_ops *ops;
+};
+
+struct mailbox_ops {
+	const char *name;	/* as in the configuration: maildir, mbox */
+	unsigned char tag;	/* first byte of this kind's intents */
+	bool durable_mark;	/* the delivered mark must survive power loss, or the message may come twice */
+
+	/* Open it, making what may be made (a Maildir in the user's existing folder; never a home). Returns 0 or -1. The options are
+	 * borrowed until close. */
+	int (*open)(struct mailbox **box, const struct mailbox_options *options, struct err *err);
+	/* Where a large message goes while it is read; NULL when this kind wants to replay it. */
+	const struct sink *(*spill)(struct mailbox *box);
+	/* Keep others out until close; NULL for kinds that need no lock. The ledger must be asked again once it is held. */
+	int (*lock)(struct mailbox *box, struct err *err);
+	/* Write what no mail reader sees yet, durably, and say in intent how anyone can publish it. After a crash it is rubbish that
+	 * nobody sees. */
+	int (*stage)(struct mailbox *box, const struct message *m, const struct fingerprint *fp, struct intent *intent,
+	    struct err *err);
+	/* Make the staged message visible, durably. 0: it survives power loss. -1: it may or may not be visible; the record stays. */
+	int (*publish)(struct mailbox *box, struct err *err);
+	/* Finish the publication of a pending record, perhaps another process's or folder's. m is our own copy of the message, or NULL
+	 * where there is none at hand. */
+	enum settled (*settle)(struct mailbox *box, const struct record *record, const struct message *m, int64_t now,
+	    struct err *err);
+	/* Take our own stage away. Only while nothing can name it: before ledger_decide(), or after it was lost to another (I4). */
+	void (*discard)(struct mailbox *box);
+	/* Unlock and free. Leaves a stage alone that was neither published nor discarded. */
+	void (*close)(struct mailbox **box);
+
+	/* The mailbox path that an intent of this kind names, into path (size bytes); 0 or -1. */
+	int (*intent_path)(const struct intent *intent, char *path, size_t size);
+	/* Remove our own left-over stages that no record names; `named` asks the ledger by the fingerprint's hex digits and returns 1, 0
+	 * or -1 (not known). NULL for kinds that leave none. Returns how many, or -1. */
+	int (*sweep)(struct mailbox *box, int64_t now, int (*named)(void *arg, const char *digits), void *arg, struct err *err);
+};
+
+extern const struct mailbox_ops maildir_ops;
+extern const struct mailbox_ops mbox_ops;
+
+/* The kind that wrote an intent, or NULL. */
+const struct mailbox_ops *mailbox_of_intent(const struct intent *intent);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * A store keeps small values under fingerprints for the ledger. It knows neither records nor mailboxes.
+ *
+ * One const struct per kind, one kind per file. Every operation is atomic by itself; between two of them anything may happen.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dedupdb.h"
+
+enum store_result {
+	STORE_OK,		/* done */
+	STORE_ABSENT,		/* no such key */
+	STORE_CONFLICT,		/* the value is not the expected one: nothing was changed, `now` holds what is there */
+	STORE_FAILED,		/* nothing was changed */
+	STORE_UNDECIDED		/* the change was attempted and may or may not be there */
+};
+
+struct store_value {
+	size_t len;
+	unsigned char bytes[RECORD_MAX];
+};
+
+/* May this value be dropped when the store tidies up by itself? */
+typedef bool store_expired(void *arg, const void *value, size_t len);
+
+struct store_ops;
+
+struct store_options {
+	const char *path;		/* what follows "kind:" in the URL */
+	const struct ledger_options *ledger;
+	store_expired *expired;
+	void *expired_arg;
+};
+
+/* The head of every kind's own struct. */
+struct store {
+	const struct store_ops *ops;
+};
+
+/* Visits a copy, with nothing locked. Returns 0 to go on, 1 to stop, -1 with err filled. */
+typedef int store_visit(void *arg, const struct fingerprint *key, const struct store_value *value, struct err *err);
+
+struct store_ops {
+	const char *name;
+	int (*open)(struct store **store, const struct store_options *options, struct err *err);
+	void (*close)(struct store **store);
+
+	/* STORE_OK, STORE_ABSENT or STORE_FAILED */
+	enum store_result (*get)(struct store *, const struct fingerprint *, struct store_value *value, struct err *);
+	/* Put value if expected (NULL: absence) is what is there, else STORE_CONFLICT (or STORE_ABSENT: expected something, nothing is
+	 * there). durable: STORE_OK only after it survives power loss. `pending` says whether the value is an unfinished one, for
+	 * recent_pending. An insert may drop a few expired values. */
+	enum store_result (*put)(struct store *, const struct fingerprint *, const struct store_value *expected,
+	    const struct store_value *value, bool durable, bool pending, struct store_value *now, struct err *);
+	/* Delete if expected is what is there: STORE_OK, STORE_CONFLICT, STORE_ABSENT or STORE_FAILED. Not durable. */
+	enum store_result (*remove)(struct store *, const struct fingerprint *, const struct store_value *expected, struct err *);
+
+	/* Visit values in key order from `from` (included) on. */
+	int (*each)(struct store *, const struct fingerprint *from, store_visit *, void *arg, struct err *);
+	/* Visit values put with `pending` and not replaced since, as far as the store remembers them. */
+	int (*recent_pending)(struct store *, store_visit *, void *arg, struct err *);
+	/* Delete every value for which expired() is true; adds to *deleted. */
+	int (*prune)(struct store *, store_expired *expired, void *arg, uint64_t *deleted, struct err *);
+	void (*count_duplicate)(struct store *);
+	int (*stat)(struct store *, struct ledger_stat *, struct err *);
+	void (*crashed)(const struct store *);	/* async-signal-safe */
+};
+
+extern const struct store_ops store_bdb;
+extern const struct store_ops store_memory;
+
+#endif
