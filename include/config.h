@@ -7,9 +7,12 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dedupdb.h"
 #include "mailbox.h"
 #include "message.h"
 #include "status.h"
@@ -73,6 +76,16 @@ int config_read(struct config *config, const char *path, bool required, int64_t 
 int config_set(struct config *config, const char *assignment, struct err *err);
 /* Expand ~ and the variables, and check what needs the whole: call it once, last. */
 int config_resolve(struct config *config, const struct identity *who, struct err *err);
+
+/* All of the above as every command does it: defaults, then `file` alone or else the system's and, if user_file, the user's file
+ * (who->home, owned by uid), then the assignments (NULL at the end, or NULL), then config_resolve. */
+int config_load(struct config **config, const char *file, const char *const *assignments, const struct identity *who, uid_t uid,
+    bool user_file, struct err *err);
+
+/* What the ledger and the mailbox need to know of it. The strings are borrowed from config; the caller fills in what one message
+ * brings (sender, head, folder) and the notices. */
+void config_ledger_options(const struct config *config, struct ledger_options *options);
+void config_mailbox_options(const struct config *config, struct mailbox_options *options);
 
 /* "7d": seconds, minutes, hours, days, weeks; a bare number is seconds. Returns 0 or -1. */
 int duration_parse(const char *text, int64_t *seconds);

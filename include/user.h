@@ -1,0 +1,26 @@
+/*
+ * Whose process this is, and how root becomes somebody else for good.
+ */
+#ifndef USER_H
+#define USER_H
+
+#include <sys/types.h>
+
+#include "status.h"
+
+struct user {
+	char *name;	/* login name, or "uid1234" for a user without an entry */
+	char *home;	/* absolute path, or NULL */
+	uid_t uid;
+	gid_t gid;
+};
+
+/* The user of this process. HOME counts if it is an absolute path, since whoever sets it could as well run another program. */
+int user_current(struct user **user, struct err *err);
+/* A user by login name: STATUS_NOUSER when there is none, STATUS_TEMP when the system could not say. */
+int user_named(struct user **user, const char *name, struct err *err);
+/* Become that user for good: supplementary groups, group, user, each verified. Root only; refuses to become root. */
+int user_become(const struct user *user, struct err *err);
+void user_free(struct user **user);
+
+#endif
