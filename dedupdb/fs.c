@@ -1,0 +1,280 @@
+/* File-system operations that the ledger and the mailboxes share. */
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs.h"
+
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+
+/* statfs(2), f_type */
+#define FS_EXT4 0xEF53UL
+#define FS_XFS 0x58465342UL
+#define FS_BTRFS 0x9123683EUL
+
+int
+fs_open_dir(const char *path, struct err *err)
+{
+	return fs_open_dir_at(AT_FDCWD, path, path, err);
+}
+
+int
+fs_open_dir_at(int dir, const char *name, const char *path, struct err *err)
+{
+	int fd = openat(dir, name, DIR_FLAGS);
+
+	return fd == -1 ? err_sys(err, "open folder", path) : fd;
+}
+
+int
+fs_open_parent(const char *path, const char **base, struct err *err)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent;
+	int fd;
+
+	if (slash == NULL || slash[1] == '\0')
+		return err_set(err, STATUS_TEMP, "no file name in path %s", path);
+	*base = slash + 1;
+	parent = slash == path ? strdup("/") : strndup(path, (size_t)(slash - path));
+	if (parent == NULL)
+		return err_sys(err, "open folder of", path);
+	/* Folders above the mailbox are the system's or the user's own: links among them are followed. */
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1 && errno == EACCES)
+		fd = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);	/* may be searched, but not listed */
+	if (fd == -1)
+		err_sys(err, "open folder", parent);
+	free(parent);
+	return fd;
+}
+
+int
+fs_sync(int fd, const char *path, struct err *err)
+{
+	return fsync(fd) == -1 ? err_sys(err, "fsync", path) : 0;
+}
+
+int
+fs_write(int fd, const void *buf, size_t len, size_t *written, const char *path, struct err *err)
+{
+	const char *p = buf;
+	size_t done = 0;
+	ssize_t n;
+	int ret = 0;
+
+	while (done < len) {
+		n = write(fd, p + done, len - done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = ENOSPC;
+			ret = err_sys(err, "write", path);
+			break;
+		}
+		done += (size_t)n;
+	}
+	if (written != NULL)
+		*written = done;
+	return ret;
+}
+
+ssize_t
+fs_pread(int fd, void *buf, size_t len, off_t offset, const char *path, struct err *err)
+{
+	char *p = buf;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = pread(fd, p + done, len - done, offset + (off_t)done);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return err_sys(err, "read", path);
+		if (n == 0)
+			break;
+		done += (size_t)n;
+	}
+	return (ssize_t)done;
+}
+
+/* 0 where the system does not say: no file system has that number. */
+static unsigned long
+fs_type(int fd)
+{
+	struct statfs st;
+
+	return fstatfs(fd, &st) == -1 ? 0 : (unsigned long)st.f_type & 0xffffffffUL;
+}
+
+bool
+fs_sync_covers_entry(int fd)
+{
+	unsigned long type = fs_type(fd);
+
+	return type == FS_EXT4 || type == FS_XFS || type == FS_BTRFS;
+}
+
+bool
+fs_is_remote(int fd)
+{
+	static const unsigned long remote[] = {
+		0x6969UL,	/* NFS */
+		0x517BUL,	/* SMB */
+		0xFF534D42UL,	/* CIFS */
+		0xFE534D42UL,	/* SMB2 */
+		0x5346414FUL,	/* AFS */
+		0x6B414653UL,	/* kAFS */
+		0x73757245UL,	/* Coda */
+		0x00C36400UL,	/* Ceph */
+		0x01161970UL,	/* GFS2 */
+		0x7461636FUL,	/* OCFS2 */
+		0x0BD00BD0UL,	/* Lustre */
+		0x01021997UL,	/* 9P */
+		0x65735546UL,	/* FUSE: sshfs, GlusterFS and the like */
+	};
+	unsigned long type = fs_type(fd);
+	size_t i;
+
+	for (i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
+		if (type == remote[i])
+			return true;
+	return false;
+}
+
+int
+fs_unnamed(const char *folder, struct err *err)
+{
+	char *name;
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd != -1)
+		return fd;
+	if (asprintf(&name, "%s/dedup-lda.XXXXXXXXXX", folder) == -1)
+		return err_sys(err, "temporary file in", folder);
+	fd = mkostemp(name, O_CLOEXEC);
+	if (fd == -1)
+		err_sys(err, "temporary file", name);
+	else
+		unlink(name);
+	free(name);
+	return fd;
+}
+
+int
+fs_try_lock(int fd, const char *path, struct err *err)
+{
+#ifdef F_OFD_SETLK
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
+		return 1;
+#else
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 1;
+#endif
+	if (errno == EAGAIN || errno == EACCES || errno == EINTR)
+		return 0;
+	return err_sys(err, "lock", path);
+}
+
+void
+fs_unlock(int fd)
+{
+#ifdef F_OFD_SETLK
+	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	fcntl(fd, F_OFD_SETLK, &lock);
+#else
+	flock(fd, LOCK_UN);
+#endif
+}
+
+int
+fs_lock(int fd, int timeout_ms, const char *path, struct err *err)
+{
+	struct timespec wait = { 0, 100 * 1000 };
+	int64_t end = clock_ms() + timeout_ms;
+	int got;
+
+	while ((got = fs_try_lock(fd, path, err)) == 0 && clock_ms() < end) {
+		nanosleep(&wait, NULL);
+		if (wait.tv_nsec < 10 * 1000 * 1000)
+			wait.tv_nsec *= 2;
+	}
+	return got;
+}
+
+bool
+fs_is_entry(int fd, int dir, const char *name)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(dir, name, &b, AT_SYMLINK_NOFOLLOW) == 0 && a.st_dev == b.st_dev &&
+	    a.st_ino == b.st_ino;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+int
+host_boot_id(unsigned char id[BOOT_ID_BYTES])
+{
+	char text[64];
+	size_t digits = 0;
+	ssize_t n, i;
+	int fd, digit;
+
+	memset(id, 0, BOOT_ID_BYTES);
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	n = read(fd, text, sizeof(text));
+	close(fd);
+	for (i = 0; i < n && digits < (size_t)2 * BOOT_ID_BYTES; i++) {
+		digit = hex_digit(text[i]);
+		if (digit == -1)
+			continue;	/* the dashes of a UUID */
+		id[digits / 2] = (unsigned char)(id[digits / 2] << 4 | digit);
+		digits++;
+	}
+	return digits == (size_t)2 * BOOT_ID_BYTES ? 0 : -1;
+}
+
+int64_t
+clock_now(void)
+{
+	return (int64_t)time(NULL);
+}
+
+int64_t
+clock_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+void
+clock_sleep_ms(int ms)
+{
+	struct timespec ts = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
