@@ -1,0 +1,118 @@
+# dedup-lda: see README.md. `make help` lists the targets.
+
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/dedup-lda
+DESTDIR ?=
+BUILD ?= build
+
+CC ?= cc
+AR ?= ar
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+
+CFLAGS ?= -O2 -g
+WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
+HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) $(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+
+# A missing shared library makes the loader exit 127, and that bounces mail; archives also start faster. LINK=static puts libdb,
+# libcrypto, libconfuse and libbsd into the programs (never libc: user look-ups need its plug-ins), LINK=shared does not.
+archive = $(filter /%,$(shell $(CC) -print-file-name=$(1).a))
+LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archive,libconfuse),$(call archive,libbsd)),static,shared)
+
+AGENT_PKGS = libconfuse libbsd libcrypto
+ifeq ($(LINK),static)
+AGENT_LIBS = -Wl,-Bstatic -ldb $(shell $(PKG_CONFIG) --static --libs $(AGENT_PKGS)) -Wl,-Bdynamic
+else
+AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
+endif
+TOOL_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
+TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
+
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+LIB_OBJECTS = $(call object,$(wildcard dedupdb/*.c))
+LDA_OBJECTS = $(call object,$(filter-out lda/main.c,$(wildcard lda/*.c)))
+TOOL_OBJECTS = $(call object,$(wildcard tools/*.c))
+LIBRARIES = $(BUILD)/liblda.a $(BUILD)/libdedupdb.a
+PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedupdb
+UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c))
+SCRIPTS = $(wildcard tests/e2e/*.t tests/crash/*.t)
+MANUALS = $(wildcard man/*.[0-9])
+
+all: $(PROGRAMS)
+
+$(BUILD)/dedup-lda: $(BUILD)/lda/main.o $(LIBRARIES)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS)
+
+$(BUILD)/dedupdb: $(TOOL_OBJECTS) $(LIBRARIES)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(TOOL_LIBS)
+
+# Arrows run one way: tools -> lda -> dedupdb.
+$(BUILD)/libdedupdb.a: $(LIB_OBJECTS)
+$(BUILD)/liblda.a: $(LDA_OBJECTS)
+%.a:
+	rm -f $@
+	$(AR) rcs $@ $^
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(AGENT_LIBS) $(TEST_LIBS)
+
+$(BUILD)/tests/%: tests/e2e/%.c $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(AGENT_LIBS)
+
+tests: $(PROGRAMS) $(UNITS) $(HELPERS)
+
+## demo: install what is missing, build, deliver a real message twice, show the one copy and why
+demo:
+	tools/packages build
+	$(MAKE) all
+	BUILD=$(BUILD) tests/run examples/demo
+
+## check: install what is missing, build, run every test
+check:
+	tools/packages build check
+	$(MAKE) tests
+	BUILD=$(BUILD) tests/run prove --merge $(PROVE_FLAGS) $(UNITS) $(SCRIPTS)
+
+## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
+lint:
+	tools/packages build lint
+	tests/lint $(MANUALS)
+
+## install: programs, manual and examples below DESTDIR and PREFIX
+install: all
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(BUILD)/dedupdb $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 644 README.md LICENSE examples/dedup-lda.conf $(DESTDIR)$(DOCDIR)
+
+## uninstall: remove what install put there
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(SBINDIR)/dedupdb
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(filter %.5,$(MANUALS))))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(filter %.8,$(MANUALS))))
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo "make: build into $(BUILD)/ (LINK=static|shared, CC, CFLAGS, BUILD)"
+	@sed -n 's/^## /make /p' $(MAKEFILE_LIST)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+.PHONY: all tests demo check lint install uninstall clean help

@@ -1,0 +1,276 @@
+/* The Berkeley DB environment of a ledger: opening, recovering, setting aside. Always called inside a section. */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bdb.h"
+
+#define DB_FILE "ledger.db"
+#define CACHE_BYTES (512 * 1024)
+#define LOG_BYTES (1024 * 1024)
+#define PAGE_BYTES 4096
+#define BAD_KEPT 2
+
+/* Trouble of the machine, not of the data: a repair would not help and setting the ledger aside would lose it for nothing. */
+static bool
+is_transient(int e)
+{
+	return e == ENOSPC || e == EDQUOT || e == ENOMEM || e == EMFILE || e == ENFILE || e == EACCES || e == EPERM || e == EROFS ||
+	    e == EFBIG || e == EINTR;
+}
+
+static void
+complain(const DB_ENV *env, const char *prefix, const char *text)
+{
+	static const int transient[] = { ENOSPC, EDQUOT, ENOMEM, EMFILE, ENFILE, EROFS, EFBIG };
+	struct bdb *b = env->app_private;
+	size_t i;
+
+	(void)prefix;
+	if (b->complaint[0] == '\0')
+		snprintf(b->complaint, sizeof(b->complaint), "%s", text);
+	/* A full disk makes the environment panic, and the return value then says no more than that: the text tells why. */
+	for (i = 0; i < sizeof(transient) / sizeof(transient[0]); i++)
+		if (strstr(text, strerror(transient[i])) != NULL)
+			b->transient = true;
+}
+
+enum store_result
+bdb_fail(struct bdb *b, const char *op, int ret, struct err *err)
+{
+	bool transient = b->transient || is_transient(ret);
+
+	err_set(err, transient ? STATUS_TEMP : STATUS_CORRUPT, "ledger %s: %s: %s%s%s", b->path, op, db_strerror(ret),
+	    b->complaint[0] != '\0' ? ": " : "", b->complaint);
+	return STORE_FAILED;
+}
+
+uint64_t
+bdb_env_seal(const struct bdb *b)
+{
+	uint64_t seal = 0, parts[4];
+	struct stat st;
+	char name[32];
+	size_t j;
+	int i;
+
+	for (i = 1; i < 10; i++) {
+		snprintf(name, sizeof(name), "env/__db.%03d", i);
+		if (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+			break;
+		parts[0] = (uint64_t)st.st_ino;
+		parts[1] = (uint64_t)st.st_size;
+		parts[2] = (uint64_t)st.st_mtim.tv_sec;
+		parts[3] = (uint64_t)st.st_mtim.tv_nsec;
+		for (j = 0; j < 4; j++)
+			seal = (seal ^ parts[j]) * 0x100000001b3ULL + 1;
+	}
+	return seal;
+}
+
+static bool
+is_region(const char *name)
+{
+	return strncmp(name, "__db.", 5) == 0;
+}
+
+static bool
+is_log(const char *name)
+{
+	return strncmp(name, "log.", 4) == 0;
+}
+
+/* The descriptor of env/, made if it is missing. */
+static int
+open_env_folder(struct bdb *b, struct err *err)
+{
+	if (mkdirat(b->dir, "env", 0700) == -1 && errno != EEXIST)
+		return err_sys(err, "make folder", b->env_path);
+	if (errno == EEXIST) {
+		struct stat st;
+
+		if (fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
+			return err_set(err, STATUS_CORRUPT, "ledger %s: env is no folder", b->path);
+	}
+	return fs_open_dir_at(b->dir, "env", b->env_path, err);
+}
+
+/* Regions that may be damaged must not be mapped, not even to be removed, as Berkeley DB's own recovery would. A database without
+ * any log can't be recovered. */
+static int
+prepare_recovery(struct bdb *b, struct err *err)
+{
+	bool log = false, database = false;
+	struct dirent *entry;
+	DIR *dir;
+	int fd = open_env_folder(b, err);
+
+	if (fd == -1)
+		return -1;
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		err_sys(err, "read folder", b->env_path);
+		close(fd);
+		return -1;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		log = log || is_log(entry->d_name);
+		database = database || strcmp(entry->d_name, DB_FILE) == 0;
+		if (is_region(entry->d_name) || strcmp(entry->d_name, "DB_CONFIG") == 0)
+			unlinkat(fd, entry->d_name, 0);
+	}
+	closedir(dir);
+	if (database && !log)
+		return err_set(err, STATUS_CORRUPT, "ledger %s: its log files are gone", b->path);
+	return 0;
+}
+
+static int
+configure(DB_ENV *env)
+{
+	int ret = env->set_cachesize(env, 0, CACHE_BYTES, 1);
+
+	if (ret == 0)
+		ret = env->set_lg_max(env, LOG_BYTES);
+	if (ret == 0)
+		ret = env->log_set_config(env, DB_LOG_AUTO_REMOVE, 1);
+	return ret;
+}
+
+static int
+open_environment(struct bdb *b, bool recover, struct err *err)
+{
+	u_int32_t flags = DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_TXN;
+	int ret = db_env_create(&b->env, 0);
+
+	if (ret != 0) {
+		b->env = NULL;
+		return bdb_fail(b, "create environment", ret, err), -1;
+	}
+	b->env->app_private = b;
+	b->env->set_errcall(b->env, complain);
+	ret = configure(b->env);
+	if (ret == 0)
+		ret = b->env->open(b->env, b->env_path, recover ? flags | DB_CREATE | DB_RECOVER : flags, 0600);
+	return ret == 0 ? 0 : (bdb_fail(b, recover ? "recover" : "open environment", ret, err), -1);
+}
+
+static int
+open_database(struct bdb *b, bool create, struct err *err)
+{
+	int ret = db_create(&b->db, b->env, 0);
+
+	if (ret != 0) {
+		b->db = NULL;
+		return bdb_fail(b, "create handle", ret, err), -1;
+	}
+	if (create) {	/* attributes of a new file; an old one has its own */
+		ret = b->db->set_flags(b->db, DB_CHKSUM);
+		if (ret == 0)
+			ret = b->db->set_pagesize(b->db, PAGE_BYTES);
+	}
+	if (ret == 0)
+		ret = b->db->open(b->db, NULL, DB_FILE, NULL, DB_BTREE, DB_AUTO_COMMIT | (create ? DB_CREATE : 0), 0600);
+	return ret == 0 ? 0 : (bdb_fail(b, "open database", ret, err), -1);
+}
+
+int
+bdb_env_open(struct bdb *b, bool recover, struct err *err)
+{
+	b->complaint[0] = '\0';
+	b->transient = false;
+	if (recover && prepare_recovery(b, err) == -1)
+		return -1;
+	if (open_environment(b, recover, err) == -1)
+		return -1;
+	return open_database(b, recover, err);
+}
+
+int
+bdb_env_close(struct bdb *b)
+{
+	int ret = 0, r;
+
+	if (b->db != NULL) {
+		/* The log holds what was committed: pages need no sync before a checkpoint. */
+		r = b->db->close(b->db, DB_NOSYNC);
+		ret = ret != 0 ? ret : r;
+		b->db = NULL;
+	}
+	if (b->env != NULL) {
+		r = b->env->close(b->env, 0);
+		ret = ret != 0 ? ret : r;
+		b->env = NULL;
+	}
+	return ret == 0 ? 0 : -1;
+}
+
+static bool
+is_bad(const char *name)
+{
+	return strncmp(name, "env.bad.", 8) == 0;
+}
+
+static int
+choose_bad(const struct dirent *entry)
+{
+	return is_bad(entry->d_name);
+}
+
+/* Names end in seconds since 1970 with as many digits for centuries: their order is that of time. */
+static void
+remove_tree(int dir, const char *name)
+{
+	struct dirent *entry;
+	DIR *d;
+	int fd = fs_open_dir_at(dir, name, name, NULL);
+
+	d = fd == -1 ? NULL : fdopendir(fd);
+	if (d != NULL) {
+		while ((entry = readdir(d)) != NULL)
+			unlinkat(fd, entry->d_name, 0);	/* an environment has no folders */
+		closedir(d);
+		unlinkat(dir, name, AT_REMOVEDIR);
+	} else {
+		if (fd != -1)
+			close(fd);
+		unlinkat(dir, name, 0);
+	}
+}
+
+static void
+remove_old_bad(struct bdb *b)
+{
+	struct dirent **names;
+	int i, n = scandirat(b->dir, ".", &names, choose_bad, alphasort);
+
+	for (i = 0; i < n; i++) {
+		if (i < n - BAD_KEPT)
+			remove_tree(b->dir, names[i]->d_name);
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+}
+
+int
+bdb_env_set_aside(struct bdb *b, struct err *err)
+{
+	int64_t now = clock_now();
+	struct stat st;
+	char name[64];
+
+	do
+		snprintf(name, sizeof(name), "env.bad.%lld", (long long)now++);
+	while (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0);
+	if (renameat(b->dir, "env", b->dir, name) == -1 && errno != ENOENT)
+		return err_sys(err, "set aside", b->env_path);
+	remove_old_bad(b);
+	return 0;
+}

@@ -1,0 +1,306 @@
+/* Sections: the lock file, its header, and the ladder of repairs. */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bdb.h"
+
+#define MAGIC "DDLEDG1\n"
+#define TRIES 3		/* as it is, after a recovery, with a fresh environment */
+#define FRESH_AFTER 2	/* failures after which recovering again is no use */
+
+static uint64_t
+checksum(const struct bdb_header *h)
+{
+	const unsigned char *p = (const unsigned char *)h;
+	uint64_t sum = 0xcbf29ce484222325ULL;	/* FNV-1a */
+	size_t i;
+
+	for (i = 0; i < offsetof(struct bdb_header, checksum); i++)
+		sum = (sum ^ p[i]) * 0x100000001b3ULL;
+	return sum;
+}
+
+static int
+write_header(struct bdb *b, struct err *err)
+{
+	b->header.checksum = checksum(&b->header);
+	if (pwrite(b->lock, &b->header, sizeof(b->header), 0) != (ssize_t)sizeof(b->header))
+		return err_sys(err, "write ledger header", b->path);
+	return 0;
+}
+
+/* A header that is short, torn or somebody's noise counts as dirty, with nothing known. */
+static int
+read_header(struct bdb *b, struct err *err)
+{
+	ssize_t n = fs_pread(b->lock, &b->header, sizeof(b->header), 0, b->path, err);
+
+	if (n == -1)
+		return -1;
+	if (n != (ssize_t)sizeof(b->header) || memcmp(b->header.magic, MAGIC, sizeof(b->header.magic)) != 0 ||
+	    b->header.checksum != checksum(&b->header)) {
+		memset(&b->header, 0, sizeof(b->header));
+		memcpy(b->header.magic, MAGIC, sizeof(b->header.magic));
+		b->header.dirty = 1;
+	}
+	return 0;
+}
+
+/* Somebody else's file could hold regions made to harm us. */
+static int
+check_folder(struct bdb *b, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(b->dir, &st) == -1)
+		return err_sys(err, "stat", b->path);
+	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return err_set(err, STATUS_TEMP, "ledger %s: must belong to the user and be writable by nobody else", b->path);
+	if (fs_is_remote(b->dir))
+		return err_set(err, STATUS_TEMP,
+		    "ledger %s: is on a remote file system; set ledger = bdb:/var/lib/dedup-lda/%%u, or a local path", b->path);
+	return 0;
+}
+
+/* The folder's own entry must survive a power cut as well as what is in it. */
+static int
+make_folder(struct bdb *b, struct err *err)
+{
+	const char *base;
+	int ret = 0, parent = fs_open_parent(b->path, &base, err);
+
+	if (parent == -1)
+		return -1;
+	if (mkdirat(parent, base, 0700) == -1 && errno != EEXIST)
+		ret = err_sys(err, "make ledger folder", b->path);
+	if (ret == 0)
+		b->dir = fs_open_dir_at(parent, base, b->path, err);
+	if (ret == 0 && b->dir != -1)
+		(void)fsync(parent);
+	close(parent);
+	return b->dir == -1 ? -1 : ret;
+}
+
+/* Returns 1, 0 when there is no ledger and none is to be made, -1. */
+static int
+open_folder(struct bdb *b, struct err *err)
+{
+	if (b->dir != -1)
+		return 1;
+	b->dir = open(b->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (b->dir == -1 && errno == ENOENT) {
+		if (!b->create)
+			return 0;
+		if (make_folder(b, err) == -1)
+			return -1;
+	}
+	if (b->dir == -1)
+		return err_sys(err, "open ledger", b->path);
+	if (check_folder(b, err) == -1) {
+		close(b->dir);
+		b->dir = -1;
+		return -1;
+	}
+	b->sync_entries = b->strict || !fs_sync_covers_entry(b->dir);
+	return 1;
+}
+
+static int
+open_lock(struct bdb *b, struct err *err)
+{
+	struct stat st;
+	int flags = O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+	b->lock = openat(b->dir, "lock", b->create ? flags | O_CREAT : flags, 0600);
+	if (b->lock == -1)
+		return errno == ENOENT && !b->create ? 0 : err_sys(err, "open lock of ledger", b->path);
+	if (fstat(b->lock, &st) == -1 || !S_ISREG(st.st_mode)) {
+		close(b->lock);
+		b->lock = -1;
+		return err_set(err, STATUS_TEMP, "ledger %s: its lock is no regular file; remove it", b->path);
+	}
+	return 1;
+}
+
+/* Returns 1 with the lock held, 0 when there is no ledger, -1. */
+static int
+take_lock(struct bdb *b, int timeout_ms, struct err *err)
+{
+	int got;
+
+	for (;;) {
+		got = b->lock != -1 ? 1 : open_lock(b, err);
+		if (got != 1)
+			return got;
+		got = fs_lock(b->lock, timeout_ms, b->path, err);
+		if (got == 0)
+			err_set(err, STATUS_TEMP, "ledger %s: locked by another process for %d s", b->path, timeout_ms / 1000);
+		if (got != 1)
+			return -1;
+		if (fs_is_entry(b->lock, b->dir, "lock"))
+			return 1;
+		close(b->lock);		/* replaced meanwhile: whoever comes next locks the new one */
+		b->lock = -1;
+	}
+}
+
+static void
+notice(struct bdb *b, const char *text)
+{
+	if (b->notice != NULL)
+		b->notice(b->notice_arg, text);
+}
+
+/* Did somebody use it before, so that a repair is worth a line in the log? */
+static bool
+had_environment(const struct bdb *b)
+{
+	struct stat st;
+
+	return fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int
+repair(struct bdb *b, const char *why, struct err *err)
+{
+	char text[512];
+	bool used = had_environment(b);
+
+	if (b->header.failures >= FRESH_AFTER) {
+		if (bdb_env_set_aside(b, err) == -1)
+			return -1;
+		snprintf(text, sizeof(text), "ledger %s: damaged (%s); set aside as env.bad.*, started afresh", b->path, why);
+		notice(b, text);
+	} else if (used) {
+		snprintf(text, sizeof(text), "ledger %s: recovering (%s)", b->path, why);
+		notice(b, text);
+	}
+	if (bdb_env_open(b, true, err) == -1)
+		return -1;
+	if (!used || b->sync_entries)
+		(void)fsync(b->dir);
+	return 0;
+}
+
+/* Why the environment may not be used as it is; NULL: it may. */
+static const char *
+why_repair(struct bdb *b)
+{
+	unsigned char boot[BOOT_ID_BYTES];
+	const char *why = NULL;
+
+	host_boot_id(boot);
+	if (b->header.failures > 0)
+		why = "its data is damaged";
+	else if (b->header.dirty != 0)
+		why = "a process died at work";
+	else if (memcmp(b->header.boot, boot, sizeof(boot)) != 0)
+		why = "the machine was restarted";
+	else if (b->header.seal == 0 || b->header.seal != bdb_env_seal(b))
+		why = "its shared memory was changed or removed";
+	memcpy(b->header.boot, boot, sizeof(boot));
+	return why;
+}
+
+/* Take the lock and read the header. Returns 1, 0 when there is no ledger, -1. */
+static int
+enter(struct bdb *b, int timeout_ms, struct err *err)
+{
+	int got = open_folder(b, err);
+
+	if (got == 1)
+		got = take_lock(b, timeout_ms, err);
+	if (got != 1)
+		return got;
+	if (read_header(b, err) == -1) {
+		fs_unlock(b->lock);
+		return -1;
+	}
+	return 1;
+}
+
+static int
+start_work(struct bdb *b, struct err *err)
+{
+	const char *why = why_repair(b);
+
+	b->header.dirty = 1;
+	b->blame = b->header;
+	b->blame.failures++;
+	b->blame.checksum = checksum(&b->blame);
+	if (write_header(b, err) == -1)
+		return -1;
+	b->working = true;
+	return why != NULL ? repair(b, why, err) : bdb_env_open(b, false, err);
+}
+
+static void
+finish_work(struct bdb *b, bool good, bool damaged)
+{
+	if (bdb_env_close(b) == -1)
+		good = false;
+	b->working = false;
+	if (good) {
+		b->header.dirty = 0;
+		b->header.failures = 0;
+		b->header.seal = bdb_env_seal(b);
+	} else if (damaged)
+		b->header.failures++;
+	(void)write_header(b, NULL);	/* if that fails it stays dirty, which is safe */
+}
+
+static enum store_result
+section_once(struct bdb *b, bdb_work *work, void *arg, struct err *err)
+{
+	enum store_result result = STORE_FAILED;
+	int got = enter(b, b->timeout_ms, err);
+
+	if (got != 1)
+		return got == 0 ? STORE_ABSENT : STORE_FAILED;
+	err->status = STATUS_OK;
+	if (start_work(b, err) == 0)
+		result = work(b, arg, err);
+	finish_work(b, result != STORE_FAILED && result != STORE_UNDECIDED, err->status == STATUS_CORRUPT);
+	fs_unlock(b->lock);
+	return result;
+}
+
+enum store_result
+bdb_section(struct bdb *b, bdb_work *work, void *arg, struct err *err)
+{
+	struct err own = { .status = STATUS_OK };
+	enum store_result result = STORE_FAILED;
+	int i;
+
+	for (i = 0; i < TRIES; i++) {
+		result = section_once(b, work, arg, &own);
+		if (result != STORE_FAILED || own.status != STATUS_CORRUPT)
+			break;
+		notice(b, own.text);
+	}
+	if ((result == STORE_FAILED || result == STORE_UNDECIDED) && err != NULL)
+		*err = own;
+	return result;
+}
+
+enum store_result
+bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *work, void *arg, struct err *err)
+{
+	enum store_result result;
+	int got = enter(b, timeout_ms, err);
+
+	if (got != 1)
+		return got == 0 ? STORE_ABSENT : STORE_FAILED;
+	result = work(b, arg, err);
+	if (result == STORE_OK && write_header(b, err) == -1)
+		result = STORE_FAILED;
+	fs_unlock(b->lock);
+	return result;
+}

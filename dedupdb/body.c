@@ -1,0 +1,176 @@
+/* RFC 6376 section 3.4: the canonical body. */
+#include <string.h>
+
+#include "body.h"
+
+#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+
+static bool
+is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+int
+body_start(struct body *b, enum body_form form, struct err *err)
+{
+	b->form = form;
+	b->any = b->blank = b->cr = false;
+	b->line_ends = 0;
+	b->len = 0;
+	return digest_start(&b->digest, err);
+}
+
+void
+body_drop(struct body *b)
+{
+	digest_drop(&b->digest);
+}
+
+static void
+body_flush(struct body *b)
+{
+	digest_add(&b->digest, b->buf, b->len);
+	b->len = 0;
+}
+
+static void
+body_put(struct body *b, const char *p, size_t len)
+{
+	if (len > sizeof(b->buf) - b->len)
+		body_flush(b);
+	if (len > sizeof(b->buf)) {
+		digest_add(&b->digest, p, len);
+		return;
+	}
+	memcpy(b->buf + b->len, p, len);
+	b->len += len;
+}
+
+/* Put out text, which proves that the white space and line ends before it are not at the end. */
+static void
+body_text(struct body *b, const char *p, size_t len)
+{
+	for (; b->line_ends > 0; b->line_ends--)
+		body_put(b, "\r\n", 2);
+	if (b->blank)
+		body_put(b, " ", 1);
+	b->blank = false;
+	b->any = true;
+	body_put(b, p, len);
+}
+
+static uint64_t
+load_word(const char *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+}
+
+/* The high bit of each byte that is zero, no other bit. */
+static uint64_t
+zero_bytes(uint64_t word)
+{
+	const uint64_t low = EACH_BYTE(0x7f);
+
+	return ~(((word & low) + low) | word | low);
+}
+
+/* How many bytes of p, which starts with no blank, stay as they are: up to a TAB, two blanks in a row or a blank at the end. */
+static size_t
+unchanged_run(const char *p, size_t len)
+{
+	uint64_t blank, next, tab;
+	size_t n = 0;
+
+	while (len - n > 2 * sizeof(uint64_t)) {
+		blank = zero_bytes(load_word(p + n) ^ EACH_BYTE(' '));
+		next = zero_bytes(load_word(p + n + 1) ^ EACH_BYTE(' '));
+		tab = zero_bytes(load_word(p + n) ^ EACH_BYTE('\t'));
+		if ((blank & next) != 0 || tab != 0)
+			break;
+		n += sizeof(uint64_t);
+	}
+	for (; n < len; n++)
+		if (p[n] == '\t' || (p[n] == ' ' && (n + 1 == len || is_blank(p[n + 1]))))
+			break;
+	if (p[n - 1] == ' ')
+		n--;	/* the last word ended in a blank, and a TAB follows */
+	return n;
+}
+
+/* Text of one line, without its line end. */
+static void
+line_relaxed(struct body *b, const char *p, size_t len)
+{
+	size_t n;
+
+	while (len > 0) {
+		if (is_blank(*p)) {
+			b->blank = true;
+			n = 1;
+		} else {
+			n = unchanged_run(p, len);
+			body_text(b, p, n);
+		}
+		p += n;
+		len -= n;
+	}
+}
+
+static void
+line_text(struct body *b, const char *p, size_t len)
+{
+	if (len == 0)
+		return;
+	if (b->form == BODY_RELAXED)
+		line_relaxed(b, p, len);
+	else
+		body_text(b, p, len);
+}
+
+/* A CR that was held back is text after all. */
+static void
+release_cr(struct body *b)
+{
+	if (b->cr)
+		body_text(b, "\r", 1);
+	b->cr = false;
+}
+
+void
+body_add(struct body *b, const char *p, size_t len)
+{
+	const char *lf;
+	size_t n;
+
+	while (len > 0) {
+		lf = memchr(p, '\n', len);
+		n = lf == NULL ? len : (size_t)(lf - p);
+		if (n > 0) {
+			release_cr(b);
+			b->cr = p[n - 1] == '\r';
+			line_text(b, p, b->cr ? n - 1 : n);
+		}
+		if (lf != NULL) {
+			b->blank = b->cr = false;
+			b->line_ends++;
+			n++;
+		}
+		p += n;
+		len -= n;
+	}
+}
+
+int
+body_end(struct body *b, unsigned char bytes[BODY_DIGEST_BYTES], struct err *err)
+{
+	release_cr(b);
+	/* Empty lines at the end do not count; text ends in one line end. "simple" makes even an empty body one line. */
+	if (b->any || b->form == BODY_SIMPLE)
+		body_put(b, "\r\n", 2);
+	body_flush(b);
+	return digest_end(&b->digest, bytes, err);
+}

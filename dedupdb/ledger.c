@@ -1,0 +1,325 @@
+/*
+ * The ledger's policy: what a record means for a message that has just come. How records are kept is the store's business.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dedupdb.h"
+#include "fs.h"
+#include "store.h"
+
+struct ledger {
+	const struct store_ops *ops;
+	struct store *store;
+	int64_t window;
+};
+
+struct visit {
+	struct ledger *ledger;
+	int64_t now;
+	ledger_visit *visit;
+	void *arg;
+	unsigned char last[FINGERPRINT_BYTES];	/* the highest key that belongs to a prefix */
+};
+
+static const struct store_ops *const stores[] = { &store_bdb, &store_memory };
+
+/* Values that do not decode are kept: they are evidence, and the next copy replaces them. */
+static bool
+is_expired(void *arg, const void *value, size_t len)
+{
+	const int64_t *oldest = arg;
+	struct record record;
+
+	return record_decode(&record, value, len) == 0 && record.state == RECORD_DELIVERED && record.first < *oldest;
+}
+
+static bool
+expired_now(void *arg, const void *value, size_t len)
+{
+	const struct ledger *ledger = arg;
+	int64_t oldest = clock_now() - ledger->window;
+
+	return is_expired(&oldest, value, len);
+}
+
+int
+ledger_open(struct ledger **out, const struct ledger_options *options, struct err *err)
+{
+	struct store_options so = { .ledger = options, .expired = expired_now };
+	struct ledger *ledger;
+	size_t i, n;
+
+	*out = NULL;
+	ledger = calloc(1, sizeof(*ledger));
+	if (ledger == NULL)
+		return err_sys(err, "open ledger", options->url);
+	ledger->window = options->window;
+	so.expired_arg = ledger;
+	for (i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
+		n = strlen(stores[i]->name);
+		if (strncmp(options->url, stores[i]->name, n) == 0 && options->url[n] == ':')
+			break;
+	}
+	if (i == sizeof(stores) / sizeof(stores[0])) {
+		err_set(err, STATUS_CONFIG, "ledger %s: no such kind of ledger", options->url);
+		goto fail;
+	}
+	ledger->ops = stores[i];
+	so.path = options->url + n + 1;
+	if (ledger->ops->open(&ledger->store, &so, err) == -1)
+		goto fail;
+	*out = ledger;
+	return 0;
+fail:
+	free(ledger);
+	return -1;
+}
+
+void
+ledger_close(struct ledger **ledger)
+{
+	if (*ledger == NULL)
+		return;
+	(*ledger)->ops->close(&(*ledger)->store);
+	free(*ledger);
+	*ledger = NULL;
+}
+
+static void
+claim_absent(struct claim *claim)
+{
+	claim->present = false;
+	claim->raw_len = 0;
+	claim->state = CLAIM_NEW;
+}
+
+static void
+claim_value(struct claim *claim, const struct ledger *ledger, const struct store_value *value, int64_t now)
+{
+	claim->present = true;
+	claim->raw_len = value->len;
+	memcpy(claim->raw, value->bytes, value->len);
+	claim->state = CLAIM_NEW;
+	if (record_decode(&claim->record, value->bytes, value->len) == -1)
+		memset(&claim->record, 0, sizeof(claim->record));	/* not ours to understand: deliver, and replace it */
+	else if (claim->record.state == RECORD_PENDING)
+		claim->state = CLAIM_PENDING;
+	else if (record_age(&claim->record, now) <= ledger->window)
+		claim->state = CLAIM_DUPLICATE;
+}
+
+static void
+claim_raw(const struct claim *claim, struct store_value *value)
+{
+	value->len = claim->raw_len;
+	memcpy(value->bytes, claim->raw, claim->raw_len);
+}
+
+int
+ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, struct claim *claim, struct err *err)
+{
+	struct store_value value;
+
+	claim->fp = *fp;
+	claim_absent(claim);
+	switch (ledger->ops->get(ledger->store, fp, &value, err)) {
+	case STORE_OK:
+		claim_value(claim, ledger, &value, now);
+		return 0;
+	case STORE_ABSENT:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+/* A commit failed half-way. Only the store can say what became of it. */
+static int
+read_again(struct ledger *ledger, struct claim *claim, const struct store_value *ours, int64_t now)
+{
+	struct store_value value;
+
+	switch (ledger->ops->get(ledger->store, &claim->fp, &value, NULL)) {
+	case STORE_OK:
+		claim_value(claim, ledger, &value, now);
+		if (value.len == ours->len && memcmp(value.bytes, ours->bytes, ours->len) == 0)
+			claim->state = CLAIM_WON;
+		return 0;
+	case STORE_ABSENT:
+		claim_absent(claim);
+		return 0;
+	default:
+		claim->state = CLAIM_UNDECIDED;
+		return -1;
+	}
+}
+
+int
+ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *intent, int64_t now, struct err *err)
+{
+	struct record record = { .state = RECORD_PENDING, .first = now, .decided = now };
+	struct store_value ours, expected, there;
+	enum store_result result;
+
+	if (claim->present && claim->state == CLAIM_PENDING)
+		record.first = claim->record.first;	/* the window counts from the first decision */
+	record.intent.len = intent->len;
+	memcpy(record.intent.bytes, intent->bytes, intent->len);
+	ours.len = record_encode(&record, ours.bytes);
+	claim_raw(claim, &expected);
+
+	result = ledger->ops->put(ledger->store, &claim->fp, claim->present ? &expected : NULL, &ours, true, true, &there, err);
+	switch (result) {
+	case STORE_OK:
+		claim_value(claim, ledger, &ours, now);
+		claim->state = CLAIM_WON;
+		return 0;
+	case STORE_CONFLICT:
+		claim_value(claim, ledger, &there, now);
+		return 0;
+	case STORE_ABSENT:
+		claim_absent(claim);
+		return 0;
+	case STORE_UNDECIDED:
+		return read_again(ledger, claim, &ours, now);
+	default:
+		return -1;
+	}
+}
+
+int
+ledger_delivered(struct ledger *ledger, struct claim *claim, bool durable, struct err *err)
+{
+	struct record record = claim->record;
+	struct store_value ours, expected, there;
+
+	record.state = RECORD_DELIVERED;
+	record.intent.len = 0;	/* nobody needs it any more, and it tells paths */
+	ours.len = record_encode(&record, ours.bytes);
+	claim_raw(claim, &expected);
+	switch (ledger->ops->put(ledger->store, &claim->fp, &expected, &ours, durable, false, &there, err)) {
+	case STORE_OK:
+	case STORE_CONFLICT:	/* another process settled it as well, or decided again: its own mark will follow */
+	case STORE_ABSENT:	/* wiped or pruned meanwhile: costs a duplicate at the worst */
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+void
+ledger_count_duplicate(struct ledger *ledger)
+{
+	ledger->ops->count_duplicate(ledger->store);
+}
+
+static int
+visit_value(void *arg, const struct fingerprint *key, const struct store_value *value, struct err *err)
+{
+	struct visit *v = arg;
+	struct claim claim;
+
+	if (memcmp(key->bytes, v->last, FINGERPRINT_BYTES) > 0)
+		return 1;
+	claim.fp = *key;
+	claim_value(&claim, v->ledger, value, v->now);
+	return v->visit(v->arg, &claim, err);
+}
+
+static int
+visit_range(struct ledger *ledger, const struct fingerprint *from, struct visit *v, struct err *err)
+{
+	return ledger->ops->each(ledger->store, from, visit_value, v, err) == -1 ? -1 : 0;
+}
+
+int
+ledger_each(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err)
+{
+	struct visit v = { .ledger = ledger, .now = now, .visit = visit, .arg = arg };
+	struct fingerprint from = { { 0 } };
+
+	memset(v.last, 0xff, sizeof(v.last));
+	return visit_range(ledger, &from, &v, err);
+}
+
+int
+ledger_recent_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err)
+{
+	struct visit v = { .ledger = ledger, .now = now, .visit = visit, .arg = arg };
+
+	memset(v.last, 0xff, sizeof(v.last));
+	return ledger->ops->recent_pending(ledger->store, visit_value, &v, err) == -1 ? -1 : 0;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int
+ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledger_visit *visit, void *arg, struct err *err)
+{
+	struct visit v = { .ledger = ledger, .now = now, .visit = visit, .arg = arg };
+	struct fingerprint from = { { 0 } };
+	size_t i, len = strlen(digits);
+	int digit, shift;
+
+	if (len < LEDGER_PREFIX_DIGITS || len > 2 * FINGERPRINT_BYTES)
+		return err_set(err, STATUS_USAGE, "a fingerprint has %d to %d hex digits", LEDGER_PREFIX_DIGITS,
+		    2 * FINGERPRINT_BYTES);
+	memset(v.last, 0xff, sizeof(v.last));
+	for (i = 0; i < len; i++) {
+		digit = hex_digit(digits[i]);
+		if (digit == -1)
+			return err_set(err, STATUS_USAGE, "a fingerprint has hex digits only");
+		shift = i % 2 == 0 ? 4 : 0;
+		from.bytes[i / 2] |= (unsigned char)(digit << shift);
+		v.last[i / 2] &= (unsigned char)~((15 - digit) << shift);
+	}
+	return visit_range(ledger, &from, &v, err);
+}
+
+int
+ledger_forget(struct ledger *ledger, const struct claim *claim, struct err *err)
+{
+	struct store_value expected;
+
+	claim_raw(claim, &expected);
+	switch (ledger->ops->remove(ledger->store, &claim->fp, &expected, err)) {
+	case STORE_OK:
+		return 1;
+	case STORE_CONFLICT:
+	case STORE_ABSENT:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+int
+ledger_prune(struct ledger *ledger, int64_t now, int64_t max_age, uint64_t *deleted, struct err *err)
+{
+	int64_t oldest = now - max_age;
+
+	*deleted = 0;
+	return ledger->ops->prune(ledger->store, is_expired, &oldest, deleted, err);
+}
+
+int
+ledger_stat(struct ledger *ledger, struct ledger_stat *stat, struct err *err)
+{
+	memset(stat, 0, sizeof(*stat));
+	return ledger->ops->stat(ledger->store, stat, err);
+}
+
+void
+ledger_crashed(const struct ledger *ledger)
+{
+	ledger->ops->crashed(ledger->store);
+}

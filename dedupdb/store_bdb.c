@@ -1,0 +1,564 @@
+/* The ledger in Berkeley DB: a B-tree of fingerprints. */
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bdb.h"
+
+#define CHECKPOINT_KB 512
+#define HAND_STEPS 4		/* values looked at per insert: dead ones stay under a third of the live ones */
+#define BATCH_VALUES 512	/* values copied or looked at in one section of a walk */
+#define BATCH_BYTES (256 * 1024)
+#define COUNT_TIMEOUT_MS 1000	/* a counter is not worth a longer wait */
+
+static struct bdb *
+bdb_of(struct store *store)
+{
+	return (struct bdb *)store;
+}
+
+static void
+bdb_close(struct store **store)
+{
+	struct bdb *b = bdb_of(*store);
+
+	if (b->lock != -1)
+		close(b->lock);
+	if (b->dir != -1)
+		close(b->dir);
+	free(b->path);
+	free(b->env_path);
+	free(b);
+	*store = NULL;
+}
+
+static int
+bdb_open(struct store **store, const struct store_options *options, struct err *err)
+{
+	struct bdb *b;
+
+	if (options->path[0] != '/')
+		return err_set(err, STATUS_CONFIG, "ledger bdb:%s: the path must be absolute", options->path);
+	b = calloc(1, sizeof(*b));
+	if (b == NULL)
+		return err_sys(err, "open ledger", options->path);
+	b->base.ops = &store_bdb;
+	b->dir = b->lock = -1;
+	b->timeout_ms = options->ledger->lock_timeout_ms;
+	b->strict = options->ledger->strict;
+	b->create = options->ledger->create;
+	b->notice = options->ledger->notice;
+	b->notice_arg = options->ledger->notice_arg;
+	b->expired = options->expired;
+	b->expired_arg = options->expired_arg;
+	b->path = strdup(options->path);
+	*store = &b->base;
+	if (b->path == NULL || asprintf(&b->env_path, "%s/env", options->path) == -1) {
+		b->env_path = NULL;
+		bdb_close(store);
+		return err_sys(err, "open ledger", options->path);
+	}
+	return 0;
+}
+
+static DBT
+dbt_in(const void *data, size_t len)
+{
+	DBT dbt;
+
+	memset(&dbt, 0, sizeof(dbt));
+	dbt.data = (void *)(uintptr_t)data;
+	dbt.size = (u_int32_t)len;
+	return dbt;
+}
+
+static DBT
+dbt_out(void *data, size_t size)
+{
+	DBT dbt = dbt_in(data, 0);
+
+	dbt.ulen = (u_int32_t)size;
+	dbt.flags = DB_DBT_USERMEM;
+	return dbt;
+}
+
+/* Values and keys that are longer than ours were never written by us. */
+static enum store_result
+read_value(struct bdb *b, DB_TXN *txn, const struct fingerprint *key, struct store_value *value, struct err *err)
+{
+	DBT k = dbt_in(key->bytes, sizeof(key->bytes));
+	DBT v = dbt_out(value->bytes, sizeof(value->bytes));
+	int ret = b->db->get(b->db, txn, &k, &v, 0);
+
+	if (ret == DB_NOTFOUND)
+		return STORE_ABSENT;
+	if (ret != 0)
+		return bdb_fail(b, "get", ret, err);
+	value->len = v.size;
+	return STORE_OK;
+}
+
+struct get {
+	const struct fingerprint *key;
+	struct store_value *value;
+};
+
+static enum store_result
+work_get(struct bdb *b, void *arg, struct err *err)
+{
+	struct get *get = arg;
+
+	return read_value(b, NULL, get->key, get->value, err);
+}
+
+static enum store_result
+bdb_get(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
+{
+	struct get get = { key, value };
+
+	return bdb_section(bdb_of(store), work_get, &get, err);
+}
+
+struct change {
+	const struct fingerprint *key;
+	const struct store_value *expected;	/* NULL: absence */
+	const struct store_value *value;	/* NULL: remove */
+	struct store_value *now;
+	bool durable, pending;
+};
+
+/* Compare inside the transaction that changes. */
+static enum store_result
+compare(struct bdb *b, DB_TXN *txn, const struct change *c, struct err *err)
+{
+	struct store_value there;
+	enum store_result result = read_value(b, txn, c->key, &there, err);
+
+	if (result == STORE_ABSENT)
+		return c->expected == NULL ? STORE_OK : STORE_ABSENT;
+	if (result != STORE_OK)
+		return result;
+	if (c->expected != NULL && there.len == c->expected->len && memcmp(there.bytes, c->expected->bytes, there.len) == 0)
+		return STORE_OK;
+	if (c->now != NULL)
+		*c->now = there;
+	return STORE_CONFLICT;
+}
+
+static enum store_result
+apply(struct bdb *b, DB_TXN *txn, const struct change *c, struct err *err)
+{
+	DBT k = dbt_in(c->key->bytes, sizeof(c->key->bytes)), v;
+	int ret;
+
+	if (c->value == NULL)
+		ret = b->db->del(b->db, txn, &k, 0);
+	else {
+		v = dbt_in(c->value->bytes, c->value->len);
+		ret = b->db->put(b->db, txn, &k, &v, 0);
+	}
+	return ret == 0 ? STORE_OK : bdb_fail(b, c->value == NULL ? "delete" : "put", ret, err);
+}
+
+/*
+ * The clock hand: look at the next few values, drop the expired ones, and leave the hand behind them. Every insert pays for a
+ * little tidying, so the file stays near its live size and nobody needs a cron job.
+ */
+static int
+turn_hand(struct bdb *b, DB_TXN *txn)
+{
+	unsigned char key[FINGERPRINT_BYTES];
+	struct store_value value;
+	DBT k = dbt_out(key, sizeof(key)), v = dbt_out(value.bytes, sizeof(value.bytes));
+	DBC *cursor;
+	int i, r, ret = b->db->cursor(b->db, txn, &cursor, 0);
+
+	if (ret != 0)
+		return ret;
+	memcpy(key, b->header.hand, sizeof(key));
+	k.size = sizeof(key);
+	ret = cursor->get(cursor, &k, &v, DB_SET_RANGE);
+	for (i = 0; ret == 0 && i < HAND_STEPS; i++) {
+		if (b->expired(b->expired_arg, value.bytes, v.size))
+			ret = cursor->del(cursor, 0);
+		if (ret == 0)
+			ret = cursor->get(cursor, &k, &v, DB_NEXT);
+	}
+	if (ret == 0 && k.size == sizeof(key))
+		memcpy(b->header.hand, key, sizeof(key));
+	else if (ret == DB_NOTFOUND) {	/* once round */
+		memset(b->header.hand, 0, sizeof(b->header.hand));
+		ret = 0;
+	}
+	r = cursor->close(cursor);
+	return ret != 0 ? ret : r;
+}
+
+static void
+hint(struct bdb *b, const unsigned char *key, bool pending)
+{
+	static const unsigned char none[FINGERPRINT_BYTES];
+	int i, slot = -1;
+
+	for (i = 0; i < BDB_HINTS; i++) {
+		if (memcmp(b->header.hints[i], key, FINGERPRINT_BYTES) == 0) {
+			slot = i;
+			break;
+		}
+		if (slot == -1 && memcmp(b->header.hints[i], none, sizeof(none)) == 0)
+			slot = i;
+	}
+	if (pending) {
+		if (slot == -1) {	/* full: the oldest hint goes */
+			slot = BDB_HINTS - 1;
+			memmove(b->header.hints[0], b->header.hints[1], (size_t)slot * FINGERPRINT_BYTES);
+		}
+		memcpy(b->header.hints[slot], key, FINGERPRINT_BYTES);
+	} else if (i < BDB_HINTS)
+		memset(b->header.hints[i], 0, FINGERPRINT_BYTES);
+}
+
+/* Once this was called the change may survive, whatever it returns. */
+static enum store_result
+commit(struct bdb *b, DB_TXN *txn, bool durable, struct err *err)
+{
+	int fd, ret = txn->commit(txn, durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC);
+
+	if (ret != 0) {
+		bdb_fail(b, "commit", ret, err);
+		return STORE_UNDECIDED;
+	}
+	if (durable && b->sync_entries) {	/* a log file may be new */
+		fd = fs_open_dir_at(b->dir, "env", b->env_path, err);
+		if (fd == -1)
+			return STORE_UNDECIDED;
+		ret = fs_sync(fd, b->env_path, err);
+		close(fd);
+		if (ret == -1)
+			return STORE_UNDECIDED;
+	}
+	return STORE_OK;
+}
+
+static enum store_result
+work_change(struct bdb *b, void *arg, struct err *err)
+{
+	struct change *c = arg;
+	enum store_result result;
+	DB_TXN *txn;
+	int ret = b->env->txn_begin(b->env, NULL, &txn, 0);
+
+	if (ret != 0)
+		return bdb_fail(b, "begin", ret, err);
+	result = compare(b, txn, c, err);
+	if (result == STORE_OK)
+		result = apply(b, txn, c, err);
+	if (result == STORE_OK && c->value != NULL && c->expected == NULL) {
+		ret = turn_hand(b, txn);
+		if (ret != 0)
+			result = bdb_fail(b, "tidy", ret, err);
+	}
+	if (result != STORE_OK) {
+		txn->abort(txn);
+		return result;
+	}
+	result = commit(b, txn, c->durable, err);
+	if (result == STORE_OK) {
+		hint(b, c->key->bytes, c->pending);
+		/* Only shortens the next recovery: what it could say is said again there. */
+		(void)b->env->txn_checkpoint(b->env, CHECKPOINT_KB, 0, 0);
+	}
+	return result;
+}
+
+static enum store_result
+bdb_put(struct store *store, const struct fingerprint *key, const struct store_value *expected, const struct store_value *value,
+    bool durable, bool pending, struct store_value *now, struct err *err)
+{
+	struct change c = { key, expected, value, now, durable, pending };
+
+	return bdb_section(bdb_of(store), work_change, &c, err);
+}
+
+static enum store_result
+bdb_remove(struct store *store, const struct fingerprint *key, const struct store_value *expected, struct err *err)
+{
+	struct change c = { key, expected, NULL, NULL, false, false };
+	enum store_result result = bdb_section(bdb_of(store), work_change, &c, err);
+
+	return result == STORE_UNDECIDED ? STORE_FAILED : result;
+}
+
+/* A batch of a walk: values are copied in a section and visited outside of it, so that deliveries never wait for a visitor. */
+struct batch {
+	struct fingerprint from;	/* the first key to look at */
+	bool after;			/* not that key itself, but the next one */
+	bool end;
+	size_t used, len;		/* bytes and values in buf: key, length, value */
+	unsigned char *buf;
+	store_expired *expired;		/* prune: delete these instead of copying */
+	void *expired_arg;
+	uint64_t deleted;
+};
+
+static void
+batch_add(struct batch *batch, const unsigned char *key, const unsigned char *value, size_t len)
+{
+	unsigned char *p = batch->buf + batch->used;
+
+	memcpy(p, key, FINGERPRINT_BYTES);
+	memcpy(p + FINGERPRINT_BYTES, &len, sizeof(len));
+	memcpy(p + FINGERPRINT_BYTES + sizeof(len), value, len);
+	batch->used += FINGERPRINT_BYTES + sizeof(len) + len;
+	batch->len++;
+}
+
+static bool
+batch_full(const struct batch *batch, size_t seen)
+{
+	return seen == BATCH_VALUES ||
+	    batch->used + FINGERPRINT_BYTES + sizeof(size_t) + RECORD_MAX > BATCH_BYTES;
+}
+
+static int
+batch_walk(struct bdb *b, DBC *cursor, struct batch *batch)
+{
+	struct store_value value;
+	DBT k = dbt_out(batch->from.bytes, sizeof(batch->from.bytes)), v = dbt_out(value.bytes, sizeof(value.bytes));
+	struct fingerprint start = batch->from;
+	size_t seen = 0;
+	int ret;
+
+	(void)b;
+	k.size = sizeof(batch->from.bytes);
+	ret = cursor->get(cursor, &k, &v, DB_SET_RANGE);
+	if (ret == 0 && batch->after && memcmp(batch->from.bytes, start.bytes, sizeof(start.bytes)) == 0)
+		ret = cursor->get(cursor, &k, &v, DB_NEXT);
+	while (ret == 0) {
+		if (batch->expired == NULL)
+			batch_add(batch, batch->from.bytes, value.bytes, v.size);
+		else if (batch->expired(batch->expired_arg, value.bytes, v.size)) {
+			ret = cursor->del(cursor, 0);
+			batch->deleted++;
+		}
+		if (ret != 0 || batch_full(batch, ++seen))
+			break;
+		ret = cursor->get(cursor, &k, &v, DB_NEXT);
+	}
+	batch->after = true;
+	if (ret == DB_NOTFOUND) {
+		batch->end = true;
+		ret = 0;
+	}
+	return ret;
+}
+
+static enum store_result
+work_batch(struct bdb *b, void *arg, struct err *err)
+{
+	struct batch *batch = arg;
+	struct batch before = *batch;
+	DB_TXN *txn = NULL;
+	DBC *cursor;
+	int r, ret = 0;
+
+	if (batch->expired != NULL)
+		ret = b->env->txn_begin(b->env, NULL, &txn, 0);
+	if (ret == 0)
+		ret = b->db->cursor(b->db, txn, &cursor, 0);
+	if (ret == 0) {
+		ret = batch_walk(b, cursor, batch);
+		r = cursor->close(cursor);
+		ret = ret != 0 ? ret : r;
+	}
+	if (txn != NULL) {
+		r = ret == 0 ? txn->commit(txn, DB_TXN_WRITE_NOSYNC) : txn->abort(txn);
+		ret = ret != 0 ? ret : r;
+	}
+	if (ret != 0) {
+		*batch = before;	/* the section may be run again */
+		return bdb_fail(b, "walk", ret, err);
+	}
+	if (txn != NULL)
+		(void)b->env->txn_checkpoint(b->env, CHECKPOINT_KB, 0, 0);
+	return STORE_OK;
+}
+
+static int
+visit_batch(const struct batch *batch, store_visit *visit, void *arg, struct err *err)
+{
+	const unsigned char *p = batch->buf;
+	struct fingerprint key;
+	struct store_value value;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < batch->len; i++) {
+		memcpy(key.bytes, p, FINGERPRINT_BYTES);
+		memcpy(&value.len, p + FINGERPRINT_BYTES, sizeof(value.len));
+		p += FINGERPRINT_BYTES + sizeof(value.len);
+		memcpy(value.bytes, p, value.len);
+		p += value.len;
+		ret = visit(arg, &key, &value, err);
+	}
+	return ret;
+}
+
+static int
+bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err)
+{
+	struct batch batch = { .from = *from };
+	enum store_result result;
+	int ret = 0;
+
+	batch.buf = malloc(BATCH_BYTES);
+	if (batch.buf == NULL)
+		return err_sys(err, "read ledger", bdb_of(store)->path);
+	while (ret == 0 && !batch.end) {
+		batch.used = batch.len = 0;
+		result = bdb_section(bdb_of(store), work_batch, &batch, err);
+		if (result == STORE_ABSENT)
+			break;
+		ret = result == STORE_OK ? visit_batch(&batch, visit, arg, err) : -1;
+	}
+	free(batch.buf);
+	return ret;
+}
+
+static int
+bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err)
+{
+	struct batch batch = { .expired = expired, .expired_arg = arg };
+	enum store_result result = STORE_OK;
+
+	while (result == STORE_OK && !batch.end) {
+		result = bdb_section(bdb_of(store), work_batch, &batch, err);
+		*deleted = batch.deleted;
+	}
+	return result == STORE_OK || result == STORE_ABSENT ? 0 : -1;
+}
+
+static enum store_result
+work_hints(struct bdb *b, void *arg, struct err *err)
+{
+	(void)err;
+	memcpy(arg, b->header.hints, sizeof(b->header.hints));
+	return STORE_ABSENT;	/* nothing to write */
+}
+
+static int
+bdb_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err)
+{
+	struct fingerprint hints[BDB_HINTS];
+	static const struct fingerprint none;
+	struct store_value value;
+	enum store_result result;
+	int i, ret = 0;
+
+	memset(hints, 0, sizeof(hints));
+	result = bdb_header_section(bdb_of(store), bdb_of(store)->timeout_ms, work_hints, hints, err);
+	if (result != STORE_ABSENT)
+		return -1;
+	for (i = 0; ret == 0 && i < BDB_HINTS; i++) {
+		if (memcmp(&hints[i], &none, sizeof(none)) == 0)
+			continue;
+		result = bdb_get(store, &hints[i], &value, err);
+		if (result == STORE_OK)
+			ret = visit(arg, &hints[i], &value, err);
+		else if (result != STORE_ABSENT)
+			ret = -1;
+	}
+	return ret;
+}
+
+static enum store_result
+work_count(struct bdb *b, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	b->header.duplicates++;
+	return STORE_OK;
+}
+
+static void
+bdb_count_duplicate(struct store *store)
+{
+	(void)bdb_header_section(bdb_of(store), COUNT_TIMEOUT_MS, work_count, NULL, NULL);
+}
+
+static enum store_result
+work_stat(struct bdb *b, void *arg, struct err *err)
+{
+	struct ledger_stat *stat = arg;
+
+	(void)err;
+	stat->exists = true;
+	stat->duplicates = b->header.duplicates;
+	stat->failures = b->header.failures;
+	stat->dirty = b->header.dirty != 0;
+	return STORE_ABSENT;	/* nothing to write */
+}
+
+static uint64_t
+folder_bytes(int dir, const char *name)
+{
+	uint64_t bytes = 0;
+	struct dirent *entry;
+	struct stat st;
+	DIR *d;
+	int fd = fs_open_dir_at(dir, name, name, NULL);
+
+	d = fd == -1 ? NULL : fdopendir(fd);
+	if (d == NULL) {
+		if (fd != -1)
+			close(fd);
+		return 0;
+	}
+	while ((entry = readdir(d)) != NULL)
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
+			bytes += (uint64_t)st.st_blocks * 512;
+	closedir(d);
+	return bytes;
+}
+
+static int
+bdb_stat(struct store *store, struct ledger_stat *stat, struct err *err)
+{
+	struct bdb *b = bdb_of(store);
+
+	if (bdb_header_section(b, b->timeout_ms, work_stat, stat, err) != STORE_ABSENT)
+		return -1;
+	if (stat->exists)
+		stat->bytes = folder_bytes(b->dir, ".") + folder_bytes(b->dir, "env");
+	return 0;
+}
+
+static void
+bdb_crashed(const struct store *store)
+{
+	const struct bdb *b = (const struct bdb *)store;
+
+	if (b->working)
+		(void)!pwrite(b->lock, &b->blame, sizeof(b->blame), 0);
+}
+
+const struct store_ops store_bdb = {
+	.name = "bdb",
+	.open = bdb_open,
+	.close = bdb_close,
+	.get = bdb_get,
+	.put = bdb_put,
+	.remove = bdb_remove,
+	.each = bdb_each,
+	.recent_pending = bdb_recent_pending,
+	.prune = bdb_prune,
+	.count_duplicate = bdb_count_duplicate,
+	.stat = bdb_stat,
+	.crashed = bdb_crashed,
+};

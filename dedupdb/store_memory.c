@@ -1,0 +1,256 @@
+/*
+ * A store in memory, for unit tests of what is built on stores. Nothing survives the process.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store.h"
+
+struct entry {
+	struct fingerprint key;
+	struct store_value value;
+	bool pending;
+};
+
+struct memory {
+	struct store base;
+	struct entry **entries;	/* in key order */
+	size_t len, size;
+	uint64_t duplicates;
+};
+
+static struct memory *
+memory_of(struct store *store)
+{
+	return (struct memory *)store;
+}
+
+/* The first entry whose key is not below this one. */
+static size_t
+find(const struct memory *m, const struct fingerprint *key, bool *found)
+{
+	size_t low = 0, high = m->len, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (memcmp(m->entries[mid]->key.bytes, key->bytes, FINGERPRINT_BYTES) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	*found = low < m->len && memcmp(m->entries[low]->key.bytes, key->bytes, FINGERPRINT_BYTES) == 0;
+	return low;
+}
+
+static int
+memory_open(struct store **store, const struct store_options *options, struct err *err)
+{
+	struct memory *m = calloc(1, sizeof(*m));
+
+	if (m == NULL)
+		return err_sys(err, "open ledger", options->path);
+	m->base.ops = &store_memory;
+	*store = &m->base;
+	return 0;
+}
+
+static void
+memory_close(struct store **store)
+{
+	struct memory *m = memory_of(*store);
+	size_t i;
+
+	for (i = 0; i < m->len; i++)
+		free(m->entries[i]);
+	free(m->entries);
+	free(m);
+	*store = NULL;
+}
+
+static enum store_result
+memory_get(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
+{
+	struct memory *m = memory_of(store);
+	bool found;
+	size_t i = find(m, key, &found);
+
+	(void)err;
+	if (found)
+		*value = m->entries[i]->value;
+	return found ? STORE_OK : STORE_ABSENT;
+}
+
+static enum store_result
+compare(const struct entry *entry, const struct store_value *expected, struct store_value *now)
+{
+	if (expected != NULL && expected->len == entry->value.len &&
+	    memcmp(expected->bytes, entry->value.bytes, expected->len) == 0)
+		return STORE_OK;
+	if (now != NULL)
+		*now = entry->value;
+	return STORE_CONFLICT;
+}
+
+static enum store_result
+insert(struct memory *m, size_t i, const struct fingerprint *key, struct err *err)
+{
+	struct entry **grown;
+	size_t size;
+
+	if (m->len == m->size) {
+		size = m->size == 0 ? 64 : 2 * m->size;
+		grown = reallocarray(m->entries, size, sizeof(*grown));
+		if (grown == NULL) {
+			err_sys(err, "ledger in memory", NULL);
+			return STORE_FAILED;
+		}
+		m->entries = grown;
+		m->size = size;
+	}
+	memmove(&m->entries[i + 1], &m->entries[i], (m->len - i) * sizeof(struct entry *));
+	m->entries[i] = calloc(1, sizeof(struct entry));
+	if (m->entries[i] == NULL) {
+		memmove(&m->entries[i], &m->entries[i + 1], (m->len - i) * sizeof(struct entry *));
+		err_sys(err, "ledger in memory", NULL);
+		return STORE_FAILED;
+	}
+	m->entries[i]->key = *key;
+	m->len++;
+	return STORE_OK;
+}
+
+static enum store_result
+memory_put(struct store *store, const struct fingerprint *key, const struct store_value *expected, const struct store_value *value,
+    bool durable, bool pending, struct store_value *now, struct err *err)
+{
+	struct memory *m = memory_of(store);
+	enum store_result result;
+	bool found;
+	size_t i = find(m, key, &found);
+
+	(void)durable;
+	if (found)
+		result = compare(m->entries[i], expected, now);
+	else
+		result = expected != NULL ? STORE_ABSENT : insert(m, i, key, err);
+	if (result == STORE_OK) {
+		m->entries[i]->value = *value;
+		m->entries[i]->pending = pending;
+	}
+	return result;
+}
+
+static void
+take_out(struct memory *m, size_t i)
+{
+	free(m->entries[i]);
+	m->len--;
+	memmove(&m->entries[i], &m->entries[i + 1], (m->len - i) * sizeof(struct entry *));
+}
+
+static enum store_result
+memory_remove(struct store *store, const struct fingerprint *key, const struct store_value *expected, struct err *err)
+{
+	struct memory *m = memory_of(store);
+	enum store_result result;
+	bool found;
+	size_t i = find(m, key, &found);
+
+	(void)err;
+	if (!found)
+		return STORE_ABSENT;
+	result = compare(m->entries[i], expected, NULL);
+	if (result == STORE_OK)
+		take_out(m, i);
+	return result;
+}
+
+/* The visitor may change the store: go on by key, not by place. */
+static int
+visit_from(struct memory *m, const struct fingerprint *from, bool pending_only, store_visit *visit, void *arg, struct err *err)
+{
+	struct entry entry;
+	bool found;
+	size_t i = find(m, from, &found);
+	int ret = 0;
+
+	while (ret == 0 && i < m->len) {
+		entry = *m->entries[i];
+		if (!pending_only || entry.pending)
+			ret = visit(arg, &entry.key, &entry.value, err);
+		i = find(m, &entry.key, &found);
+		i += found ? 1 : 0;
+	}
+	return ret;
+}
+
+static int
+memory_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err)
+{
+	return visit_from(memory_of(store), from, false, visit, arg, err);
+}
+
+static int
+memory_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err)
+{
+	struct fingerprint from = { { 0 } };
+
+	return visit_from(memory_of(store), &from, true, visit, arg, err);
+}
+
+static int
+memory_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err)
+{
+	struct memory *m = memory_of(store);
+	size_t i = 0;
+
+	(void)err;
+	while (i < m->len) {
+		if (expired(arg, m->entries[i]->value.bytes, m->entries[i]->value.len)) {
+			take_out(m, i);
+			(*deleted)++;
+		} else
+			i++;
+	}
+	return 0;
+}
+
+static void
+memory_count_duplicate(struct store *store)
+{
+	memory_of(store)->duplicates++;
+}
+
+static int
+memory_stat(struct store *store, struct ledger_stat *stat, struct err *err)
+{
+	struct memory *m = memory_of(store);
+
+	(void)err;
+	stat->duplicates = m->duplicates;
+	stat->bytes = m->len * sizeof(struct entry);
+	stat->exists = true;
+	return 0;
+}
+
+static void
+memory_crashed(const struct store *store)
+{
+	(void)store;
+}
+
+const struct store_ops store_memory = {
+	.name = "memory",
+	.open = memory_open,
+	.close = memory_close,
+	.get = memory_get,
+	.put = memory_put,
+	.remove = memory_remove,
+	.each = memory_each,
+	.recent_pending = memory_recent_pending,
+	.prune = memory_prune,
+	.count_duplicate = memory_count_duplicate,
+	.stat = memory_stat,
+	.crashed = memory_crashed,
+};
