@@ -22,9 +22,10 @@ enum mbox_lock { MBOX_LOCK_NONE, MBOX_LOCK_FCNTL, MBOX_LOCK_DOTLOCK };
 struct mailbox_options {
 	const char *path;		/* absolute, no slash at the end */
 	const char *folder;		/* Maildir++ folder without its leading dot, or NULL for the inbox */
+	bool existing;			/* make nothing: a mailbox that is not there is an error */
 	bool create_folder;		/* make a folder that is missing; otherwise the inbox takes the message */
 	const char *sender;		/* envelope sender, "" is the null sender, NULL: not known */
-	const char *head;		/* header lines to put first, each with its newline; "" for none */
+	const char *head;		/* header lines to put first, each with its newline; "" for none; read when the message is staged */
 	bool drop_return_path;		/* leave the message's own Return-Path fields out */
 	bool strict;			/* make every directory entry durable by itself */
 	enum mbox_lock locks[MBOX_LOCKS];
@@ -45,6 +46,7 @@ struct mailbox_ops;
 /* The head of every kind's own struct. */
 struct mailbox {
 	const struct mailbox_ops *ops;
+	bool recorded;		/* set by the caller: a record may name the stage, so a helper may have published it */
 };
 
 struct mailbox_ops {

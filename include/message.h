@@ -47,8 +47,8 @@ struct message_options {
 
 struct message;
 
-/* Read fd to its end. Returns 0, or -1 when reading, memory or the spill failed: nothing may be delivered then.
- * fd is not closed. */
+/* Read fd to its end. Returns 0, or -1 when reading, memory or the spill failed: nothing may be delivered then. fd is not closed.
+ * *m is set before the spill is written to for the first time, so that a spill can ask for the fields read so far. */
 int message_read(struct message **m, int fd, const struct message_options *options, struct err *err);
 void message_free(struct message **m);
 

@@ -1,0 +1,322 @@
+/*
+ * Maildir: a message is staged in tmp/ and published by renaming it into new/.
+ *
+ * The staged file is the witness of an unfinished delivery: whoever finds the record can finish the rename, and a rename consumes
+ * its source, so there is at most one publication whatever crashes (I3). The specification is at https://cr.yp.to/proto/maildir.html.
+ */
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "copy.h"
+#include "fs.h"
+#include "mailbox.h"
+#include "maildir_folder.h"
+#include "maildir_intent.h"
+#include "maildir_name.h"
+
+#define PROVED_WITHIN (24 * 3600)	/* s: later a missing stage proves nothing, somebody may have cleaned tmp/ */
+
+struct maildir {
+	struct mailbox base;
+	const struct mailbox_options *options;
+	struct maildir_folder folder;
+	char name[MAILDIR_NAME_MAX];	/* of the stage in tmp/ */
+	int fd;				/* the stage; -1: there is none of ours */
+	uint64_t size;			/* bytes written to it */
+	struct copy_options copy;
+	struct sink file, spill;
+	struct copier *copier;		/* a large message on its way in */
+};
+
+static struct maildir *
+maildir_of(struct mailbox *box)
+{
+	return (struct maildir *)box;
+}
+
+/* The lock on the stage tells the sweeper that its writer lives. */
+static int
+create_stage(struct maildir *m, const struct fingerprint *fp, struct err *err)
+{
+	maildir_name_make(m->name, fp);
+	m->size = 0;
+	m->copy.head = m->options->head;
+	m->copy.drop_return_path = m->options->drop_return_path;
+	m->fd = openat(m->folder.tmp, m->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (m->fd == -1)
+		return err_sys(err, "create a file in tmp/ of", m->folder.path);
+	(void)flock(m->fd, LOCK_EX | LOCK_NB);
+	return 0;
+}
+
+static int
+write_file(void *arg, const void *buf, size_t len, struct err *err)
+{
+	struct maildir *m = arg;
+
+	m->size += len;
+	return fs_write(m->fd, buf, len, NULL, m->folder.path, err);
+}
+
+/* A message that outgrows memory comes before its fingerprint is known: its name gets that later. */
+static int
+write_spill(void *arg, const void *buf, size_t len, struct err *err)
+{
+	struct maildir *m = arg;
+
+	if (m->copier == NULL) {
+		if (create_stage(m, NULL, err) == -1)
+			return -1;
+		m->copier = malloc(sizeof(*m->copier));
+		if (m->copier == NULL)
+			return err_sys(err, "stage", m->folder.path);
+		copier_init(m->copier, &m->copy, &m->file);
+	}
+	return m->copier->in.write(m->copier->in.arg, buf, len, err);
+}
+
+static void
+maildir_close(struct mailbox **box)
+{
+	struct maildir *m = maildir_of(*box);
+
+	if (m->fd != -1)
+		close(m->fd);
+	free(m->copier);
+	maildir_folder_close(&m->folder);
+	free(m);
+	*box = NULL;
+}
+
+static int
+maildir_open(struct mailbox **box, const struct mailbox_options *options, struct err *err)
+{
+	struct maildir *m = calloc(1, sizeof(*m));
+
+	*box = NULL;
+	if (m == NULL)
+		return err_sys(err, "open mailbox", options->path);
+	if (maildir_folder_open(&m->folder, options, err) == -1) {
+		free(m);
+		return -1;
+	}
+	m->base.ops = &maildir_ops;
+	m->options = options;
+	m->fd = -1;
+	m->file = (struct sink){ write_file, m };
+	m->spill = (struct sink){ write_spill, m };
+	*box = &m->base;
+	return 0;
+}
+
+static const struct sink *
+maildir_spill(struct mailbox *box)
+{
+	return &maildir_of(box)->spill;
+}
+
+/* Everything of the message is in the stage, under its final name. */
+static int
+fill_stage(struct maildir *m, const struct message *msg, const struct fingerprint *fp, struct err *err)
+{
+	char old[MAILDIR_NAME_MAX];
+
+	if (m->copier == NULL) {
+		if (create_stage(m, fp, err) == -1)
+			return -1;
+		return copy_message(msg, &m->copy, &m->file, err);
+	}
+	if (copier_finish(m->copier, err) == -1)
+		return -1;
+	memcpy(old, m->name, sizeof(old));
+	maildir_name_make(m->name, fp);
+	if (renameat(m->folder.tmp, old, m->folder.tmp, m->name) == -1) {
+		memcpy(m->name, old, sizeof(old));
+		return err_sys(err, "rename in tmp/ of", m->folder.path);
+	}
+	return 0;
+}
+
+static int
+make_intent(struct maildir *m, struct intent *intent, struct err *err)
+{
+	struct maildir_intent in = { .size = m->size };
+	struct stat st;
+
+	if (fstat(m->folder.tmp, &st) == -1)
+		return err_sys(err, "stat tmp/ of", m->folder.path);
+	in.device = (uint64_t)st.st_dev;
+	in.inode = (uint64_t)st.st_ino;
+	memcpy(in.name, m->name, sizeof(in.name));
+	if (snprintf(in.path, sizeof(in.path), "%s", m->folder.path) >= (int)sizeof(in.path) ||
+	    maildir_intent_encode(&in, intent) == -1)
+		return err_set(err, STATUS_TEMP, "mailbox path is too long: %.64s...", m->folder.path);
+	return 0;
+}
+
+static int
+maildir_stage(struct mailbox *box, const struct message *msg, const struct fingerprint *fp, struct intent *intent, struct err *err)
+{
+	struct maildir *m = maildir_of(box);
+
+	if (fill_stage(m, msg, fp, err) == -1 || fs_sync(m->fd, m->folder.path, err) == -1)
+		return -1;
+	if ((m->options->strict || !fs_sync_covers_entry(m->folder.tmp)) && fs_sync(m->folder.tmp, m->folder.path, err) == -1)
+		return -1;
+	return make_intent(m, intent, err);
+}
+
+static void
+maildir_discard(struct mailbox *box)
+{
+	struct maildir *m = maildir_of(box);
+
+	if (m->fd == -1)
+		return;
+	unlinkat(m->folder.tmp, m->name, 0);
+	close(m->fd);
+	m->fd = -1;
+	free(m->copier);
+	m->copier = NULL;
+}
+
+static int
+rename_stage(const struct maildir_folder *f, const char *name, uint64_t size)
+{
+	char published[MAILDIR_NAME_MAX + 32];
+
+	snprintf(published, sizeof(published), "%s,S=%llu", name, (unsigned long long)size);
+	return renameat(f->tmp, name, f->new, published);
+}
+
+static int
+maildir_publish(struct mailbox *box, struct err *err)
+{
+	struct maildir *m = maildir_of(box);
+
+	/* ENOENT with a record: a helper was faster. Without one nobody had any business with it. */
+	if (rename_stage(&m->folder, m->name, m->size) == -1 && (errno != ENOENT || !box->recorded))
+		return err_sys(err, "publish in new/ of", m->folder.path);
+	return fs_sync(m->folder.new, m->folder.path, err);
+}
+
+/* Is a file called name, with whatever a reader has added behind it, in this subfolder? 1, 0, or -1. */
+static int
+holds(const struct maildir_folder *f, const char *sub, const char *name, struct err *err)
+{
+	size_t len = strlen(name);
+	struct dirent *entry;
+	int fd, found = 0;
+	DIR *d;
+
+	fd = fs_open_dir_at(f->dir, sub, f->path, err);
+	if (fd == -1)
+		return -1;
+	d = fdopendir(fd);
+	if (d == NULL) {
+		close(fd);
+		return err_sys(err, "read", f->path);
+	}
+	errno = 0;
+	while (found == 0 && (entry = readdir(d)) != NULL)
+		found = strncmp(entry->d_name, name, len) == 0 && strchr(",:", entry->d_name[len]) != NULL;
+	if (found == 0 && errno != 0)
+		found = err_sys(err, "read", f->path);
+	if (found == 1 && fsync(fd) == -1)
+		found = err_sys(err, "fsync", f->path);
+	closedir(d);
+	return found;
+}
+
+/* No proof from tmp/: look where a published message would be. */
+static enum settled
+search(const struct maildir_folder *f, const struct maildir_intent *in, struct err *err)
+{
+	int found = holds(f, "new", in->name, err);
+
+	if (found == 0)
+		found = holds(f, "cur", in->name, err);
+	if (found == -1)
+		return SETTLE_FAILED;
+	return found == 1 ? SETTLED : SETTLE_GONE;
+}
+
+static enum settled
+settle_in(const struct maildir_folder *f, const struct maildir_intent *in, bool young, struct err *err)
+{
+	struct stat st;
+	bool same;
+
+	if (fstat(f->tmp, &st) == -1)
+		return err_sys(err, "stat tmp/ of", f->path), SETTLE_FAILED;
+	same = (uint64_t)st.st_dev == in->device && (uint64_t)st.st_ino == in->inode;
+	if (rename_stage(f, in->name, in->size) == -1) {
+		if (errno != ENOENT) {
+			err_sys(err, "publish in new/ of", f->path);
+			return young ? SETTLE_FAILED : search(f, in, err);
+		}
+		if (!same || !young)
+			return search(f, in, err);
+		/* Proved: the recorded tmp/ is there, young, and the stage is not in it. Only a publication takes it away (I4). */
+	}
+	return fs_sync(f->new, f->path, err) == -1 ? SETTLE_FAILED : SETTLED;
+}
+
+static enum settled
+maildir_settle(struct mailbox *box, const struct record *record, const struct message *msg, int64_t now, struct err *err)
+{
+	struct maildir *m = maildir_of(box);
+	bool young = now - record->decided < PROVED_WITHIN;
+	struct maildir_folder f;
+	struct maildir_intent in;
+	enum settled result;
+
+	(void)msg;
+	if (maildir_intent_decode(&in, &record->intent) == -1)
+		return SETTLE_GONE;	/* of no version that we know: nothing could ever finish it */
+	if (strcmp(in.path, m->folder.path) == 0)
+		return settle_in(&m->folder, &in, young, err);
+	if (maildir_folder_find(&f, in.path, err) == -1)
+		return young ? SETTLE_FAILED : SETTLE_GONE;
+	result = settle_in(&f, &in, young, err);
+	maildir_folder_close(&f);
+	return result;
+}
+
+static int
+maildir_intent_path(const struct intent *intent, char *path, size_t size)
+{
+	struct maildir_intent in;
+
+	if (maildir_intent_decode(&in, intent) == -1)
+		return -1;
+	return snprintf(path, size, "%s", in.path) < (int)size ? 0 : -1;
+}
+
+static int
+maildir_sweep(struct mailbox *box, int64_t now, int (*named)(void *arg, const char *digits), void *arg, struct err *err)
+{
+	return maildir_sweep_tmp(maildir_of(box)->folder.dir, maildir_of(box)->folder.path, now, named, arg, err);
+}
+
+const struct mailbox_ops maildir_ops = {
+	.name = "maildir",
+	.tag = MAILDIR_TAG,
+	.open = maildir_open,
+	.spill = maildir_spill,
+	.stage = maildir_stage,
+	.publish = maildir_publish,
+	.settle = maildir_settle,
+	.discard = maildir_discard,
+	.close = maildir_close,
+	.intent_path = maildir_intent_path,
+	.sweep = maildir_sweep,
+};

@@ -1,0 +1,23 @@
+/*
+ * The folders of a Maildir: opening them safely and making what is missing.
+ */
+#ifndef MAILDIR_FOLDER_H
+#define MAILDIR_FOLDER_H
+
+#include <stdbool.h>
+
+#include "mailbox.h"
+
+struct maildir_folder {
+	char *path;
+	int dir, tmp, new;	/* descriptors; -1: not open */
+};
+
+/* Open the Maildir of these options, and in it the folder they name. A missing Maildir is made in a folder of the user's own; a missing
+ * Maildir++ folder only with create_folder, otherwise the inbox is opened. What was made survives a power cut when this returns 0. */
+int maildir_folder_open(struct maildir_folder *f, const struct mailbox_options *options, struct err *err);
+/* Open one that exists, by the path of an earlier delivery, making nothing. */
+int maildir_folder_find(struct maildir_folder *f, const char *path, struct err *err);
+void maildir_folder_close(struct maildir_folder *f);
+
+#endif

@@ -1,0 +1,64 @@
+/* Finishing what a crash left, without the message at hand. */
+#include <limits.h>
+#include <string.h>
+
+#include "recover.h"
+
+#define PROVED_WITHIN (24 * 3600)	/* s: see DEVIATIONS of dedup-lda(8) and maildir.c */
+
+/* The record in the claim is pending, and the mailbox is open and locked where its kind needs that. */
+static int
+settle(struct ledger *ledger, struct claim *claim, struct mailbox *box, int64_t now, int64_t window, enum recovered *result,
+    struct err *err)
+{
+	switch (box->ops->settle(box, &claim->record, NULL, now, err)) {
+	case SETTLED:
+		if (ledger_delivered(ledger, claim, box->ops->durable_mark, err) == -1)
+			return -1;
+		*result = RECOVER_SETTLED;
+		return 0;
+	case SETTLE_GONE:
+		/* A copy may still come, and will be delivered with or without this record. It is kept as long as it may help. */
+		if (now - claim->record.decided > window + PROVED_WITHIN) {
+			if (ledger_forget(ledger, claim, err) == -1)
+				return -1;
+			*result = RECOVER_DROPPED;
+		}
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+int
+recover_record(struct ledger *ledger, struct claim *claim, const struct mailbox_options *base, int64_t now, int64_t window,
+    enum recovered *result, struct err *err)
+{
+	const struct mailbox_ops *ops = mailbox_of_intent(&claim->record.intent);
+	struct mailbox_options options = *base;
+	struct fingerprint fp = claim->fp;
+	struct mailbox *box = NULL;
+	char path[PATH_MAX];
+	int ret = -1;
+
+	*result = RECOVER_LEFT;
+	if (ops == NULL || ops->intent_path(&claim->record.intent, path, sizeof(path)) == -1)
+		return err_set(err, STATUS_TEMP, "a pending record has an intent of no known kind");
+	options.path = path;
+	options.existing = true;
+	options.folder = NULL;
+	if (ops->open(&box, &options, err) == -1)
+		return -1;
+	if (ops->lock != NULL && ops->lock(box, err) == -1)
+		goto done;
+	if (ledger_claim(ledger, &fp, now, claim, err) == -1)
+		goto done;
+	if (claim->state != CLAIM_PENDING) {
+		*result = RECOVER_CHANGED;
+		ret = 0;
+	} else
+		ret = settle(ledger, claim, box, now, window, result, err);
+done:
+	ops->close(&box);
+	return ret;
+}
