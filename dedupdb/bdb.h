@@ -4,8 +4,8 @@
  * Folder of a ledger: `lock` (the lock file with the header below), `env/` (the environment: ledger.db, log.*, the region files
  * __db.*), `env.bad.<time>` (damaged environments that were set aside; the newest two).
  *
- * A section takes the exclusive lock, marks the header dirty, opens the environment, works, closes it, marks the header clean and
- * unlocks. A process that dies in a section leaves it dirty (kill -9 frees the lock), and the next section starts with a recovery.
+ * A section takes the exclusive lock, marks the header dirty, opens the environment unless this process has it open, works, marks the
+ * header clean and unlocks. A process that dies in a section leaves it dirty (kill -9 frees the lock), and the next section starts with a recovery.
  * So Berkeley DB's own shared locks and mutexes are never left held for anybody, which is what hangs or loses records in its other
  * modes when processes are killed.
  *
@@ -27,8 +27,11 @@ struct bdb_header {
 	uint32_t dirty;
 	uint32_t failures;		/* repairs and sections that damage made fail, since the last success */
 	unsigned char boot[BOOT_ID_BYTES];	/* regions of another boot are rubbish */
-	uint64_t seal;
+	uint64_t seal;			/* of the region files at rest */
+	uint64_t generation;		/* grows with every repair: handles opened before one are worthless */
 	uint64_t duplicates;
+	uint32_t regions;		/* how many region files there are */
+	uint32_t changes;		/* since the last checkpoint was asked for */
 	unsigned char hand[FINGERPRINT_BYTES];	/* the clock hand: tidying goes on from this key */
 	unsigned char hints[BDB_HINTS][FINGERPRINT_BYTES];	/* recently pending keys; zero: free */
 	uint64_t checksum;		/* of all bytes before */
@@ -38,6 +41,8 @@ struct bdb {
 	struct store base;
 	char *path, *env_path;
 	int dir, lock;			/* descriptors, -1 before the first section */
+	dev_t lock_dev;			/* which file `lock` is */
+	ino_t lock_ino;
 	int timeout_ms;
 	bool strict, create;
 	void (*notice)(void *arg, const char *text);
@@ -45,13 +50,19 @@ struct bdb {
 	store_expired *expired;
 	void *expired_arg;
 	bool sync_entries;		/* fsync folders after a durable put */
+	bool boot_known;
+	unsigned char boot[BOOT_ID_BYTES];
+
+	/* open from the first section that needs them to the one that is told to close; used inside sections only */
+	DB_ENV *env;
+	DB *db;
+	uint64_t generation;		/* the header's when they were opened */
 
 	/* inside a section */
 	struct bdb_header header;
 	struct bdb_header blame;	/* what bdb_crashed() writes */
 	volatile bool working;
-	DB_ENV *env;
-	DB *db;
+	bool closing;			/* set by the work: close the environment with this section */
 	bool transient;			/* the database complained of a full disk or the like: not of damage */
 	char complaint[160];		/* the first thing it said */
 };
@@ -71,9 +82,12 @@ enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *e
 int bdb_env_open(struct bdb *b, bool recover, struct err *err);
 /* Close both; 0, or -1 when the environment is not fit to be used again without recovery. */
 int bdb_env_close(struct bdb *b);
+/* Forget both without touching the shared memory, which is damaged, or not the current one any more. */
+void bdb_env_abandon(struct bdb *b);
 /* Move a damaged environment out of the way; keeps the newest two. */
 int bdb_env_set_aside(struct bdb *b, struct err *err);
-/* What the region files look like now; 0 when there are none. */
-uint64_t bdb_env_seal(const struct bdb *b);
+/* What the first *count region files look like now, or with *count == 0 all there are, which are then counted; 0 when one is not
+ * there. */
+uint64_t bdb_env_seal(const struct bdb *b, uint32_t *count);
 
 #endif

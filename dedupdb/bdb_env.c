@@ -51,19 +51,24 @@ bdb_fail(struct bdb *b, const char *op, int ret, struct err *err)
 	return STORE_FAILED;
 }
 
+static bool
+region_stat(const struct bdb *b, uint32_t i, struct stat *st)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "env/__db.%03u", i + 1);
+	return fstatat(b->dir, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 uint64_t
-bdb_env_seal(const struct bdb *b)
+bdb_env_seal(const struct bdb *b, uint32_t *count)
 {
 	uint64_t seal = 0, parts[4];
 	struct stat st;
-	char name[32];
+	uint32_t i;
 	size_t j;
-	int i;
 
-	for (i = 1; i < 10; i++) {
-		snprintf(name, sizeof(name), "env/__db.%03d", i);
-		if (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-			break;
+	for (i = 0; (*count == 0 || i < *count) && region_stat(b, i, &st); i++) {
 		parts[0] = (uint64_t)st.st_ino;
 		parts[1] = (uint64_t)st.st_size;
 		parts[2] = (uint64_t)st.st_mtim.tv_sec;
@@ -71,7 +76,9 @@ bdb_env_seal(const struct bdb *b)
 		for (j = 0; j < 4; j++)
 			seal = (seal ^ parts[j]) * 0x100000001b3ULL + 1;
 	}
-	return seal;
+	if (*count == 0)
+		*count = i;
+	return i == *count ? seal : 0;
 }
 
 static bool
@@ -136,6 +143,10 @@ configure(DB_ENV *env)
 {
 	int ret = env->set_cachesize(env, 0, CACHE_BYTES, 1);
 
+	if (ret == 0)	/* its mutexes are never contended: do not ask how many processors could spin */
+		ret = env->mutex_set_tas_spins(env, 1);
+	if (ret == 0)	/* nor for a folder for temporary files, which are never made */
+		ret = env->set_tmp_dir(env, "/nonexistent");
 	if (ret == 0)
 		ret = env->set_lg_max(env, LOG_BYTES);
 	if (ret == 0)
@@ -209,6 +220,13 @@ bdb_env_close(struct bdb *b)
 		b->env = NULL;
 	}
 	return ret == 0 ? 0 : -1;
+}
+
+void
+bdb_env_abandon(struct bdb *b)
+{
+	b->db = NULL;
+	b->env = NULL;
 }
 
 static bool

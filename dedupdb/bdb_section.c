@@ -11,7 +11,7 @@
 
 #include "bdb.h"
 
-#define MAGIC "DDLEDG1\n"
+#define MAGIC "DDLEDG3\n"
 #define TRIES 3		/* as it is, after a recovery, with a fresh environment */
 #define FRESH_AFTER 2	/* failures after which recovering again is no use */
 
@@ -126,7 +126,17 @@ open_lock(struct bdb *b, struct err *err)
 		b->lock = -1;
 		return err_set(err, STATUS_TEMP, "ledger %s: its lock is no regular file; remove it", b->path);
 	}
+	b->lock_dev = st.st_dev;
+	b->lock_ino = st.st_ino;
 	return 1;
+}
+
+static bool
+lock_is_current(const struct bdb *b)
+{
+	struct stat st;
+
+	return fstatat(b->dir, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == b->lock_dev && st.st_ino == b->lock_ino;
 }
 
 /* Returns 1 with the lock held, 0 when there is no ledger, -1. */
@@ -144,7 +154,7 @@ take_lock(struct bdb *b, int timeout_ms, struct err *err)
 			err_set(err, STATUS_TEMP, "ledger %s: locked by another process for %d s", b->path, timeout_ms / 1000);
 		if (got != 1)
 			return -1;
-		if (fs_is_entry(b->lock, b->dir, "lock"))
+		if (lock_is_current(b))
 			return 1;
 		close(b->lock);		/* replaced meanwhile: whoever comes next locks the new one */
 		b->lock = -1;
@@ -193,20 +203,21 @@ repair(struct bdb *b, const char *why, struct err *err)
 static const char *
 why_repair(struct bdb *b)
 {
-	unsigned char boot[BOOT_ID_BYTES];
-	const char *why = NULL;
-
-	host_boot_id(boot);
+	if (!b->boot_known) {
+		host_boot_id(b->boot);
+		b->boot_known = true;
+	}
 	if (b->header.failures > 0)
-		why = "its data is damaged";
-	else if (b->header.dirty != 0)
-		why = "a process died at work";
-	else if (memcmp(b->header.boot, boot, sizeof(boot)) != 0)
-		why = "the machine was restarted";
-	else if (b->header.seal == 0 || b->header.seal != bdb_env_seal(b))
-		why = "its shared memory was changed or removed";
-	memcpy(b->header.boot, boot, sizeof(boot));
-	return why;
+		return "its data is damaged";
+	if (b->header.dirty != 0)
+		return "a process died at work";
+	if (memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0)
+		return "the machine was restarted";
+	if (b->env != NULL && b->generation == b->header.generation)
+		return NULL;	/* mapped by us when they were sound */
+	if (b->header.seal == 0 || b->header.regions == 0 || b->header.seal != bdb_env_seal(b, &b->header.regions))
+		return "its shared memory was changed or removed";
+	return NULL;
 }
 
 /* Take the lock and read the header. Returns 1, 0 when there is no ledger, -1. */
@@ -230,7 +241,13 @@ static int
 start_work(struct bdb *b, struct err *err)
 {
 	const char *why = why_repair(b);
+	int ret = 0;
 
+	if (why != NULL) {
+		b->header.generation++;
+		b->header.regions = 0;
+	}
+	memcpy(b->header.boot, b->boot, sizeof(b->boot));
 	b->header.dirty = 1;
 	b->blame = b->header;
 	b->blame.failures++;
@@ -238,21 +255,30 @@ start_work(struct bdb *b, struct err *err)
 	if (write_header(b, err) == -1)
 		return -1;
 	b->working = true;
-	return why != NULL ? repair(b, why, err) : bdb_env_open(b, false, err);
+	b->closing = false;
+	if (b->env != NULL && b->generation != b->header.generation)
+		bdb_env_abandon(b);
+	if (b->env == NULL)
+		ret = why != NULL ? repair(b, why, err) : bdb_env_open(b, false, err);
+	b->generation = b->header.generation;
+	return ret;
 }
 
 static void
 finish_work(struct bdb *b, bool good, bool damaged)
 {
-	if (bdb_env_close(b) == -1)
+	if (good && b->closing && bdb_env_close(b) == -1)
 		good = false;
 	b->working = false;
 	if (good) {
 		b->header.dirty = 0;
 		b->header.failures = 0;
-		b->header.seal = bdb_env_seal(b);
-	} else if (damaged)
-		b->header.failures++;
+		b->header.seal = bdb_env_seal(b, &b->header.regions);
+	} else {
+		bdb_env_abandon(b);	/* it is recovered before anybody uses it again */
+		if (damaged)
+			b->header.failures++;
+	}
 	(void)write_header(b, NULL);	/* if that fails it stays dirty, which is safe */
 }
 

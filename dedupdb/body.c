@@ -3,6 +3,7 @@
 
 #include "body.h"
 
+#define WORD sizeof(uint64_t)
 #define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
 
 static bool
@@ -78,21 +79,27 @@ zero_bytes(uint64_t word)
 	return ~(((word & low) + low) | word | low);
 }
 
-/* How many bytes of p, which starts with no blank, stay as they are: up to a TAB, two blanks in a row or a blank at the end. */
+/* Neither a TAB in the 8 bytes at p nor two blanks in a row in the 9 bytes there? */
+static inline bool
+is_unchanged(const char *p)
+{
+	uint64_t word = load_word(p);
+	uint64_t blank = zero_bytes(word ^ EACH_BYTE(' ')) & zero_bytes(load_word(p + 1) ^ EACH_BYTE(' '));
+
+	return (blank | zero_bytes(word ^ EACH_BYTE('\t'))) == 0;
+}
+
+/* How many bytes of p, which starts with no blank, stay as they are: up to a TAB, two blanks in a row or a blank at the end. Most lines
+ * do as a whole, which is found out by words. */
 static size_t
 unchanged_run(const char *p, size_t len)
 {
-	uint64_t blank, next, tab;
 	size_t n = 0;
 
-	while (len - n > 2 * sizeof(uint64_t)) {
-		blank = zero_bytes(load_word(p + n) ^ EACH_BYTE(' '));
-		next = zero_bytes(load_word(p + n + 1) ^ EACH_BYTE(' '));
-		tab = zero_bytes(load_word(p + n) ^ EACH_BYTE('\t'));
-		if ((blank & next) != 0 || tab != 0)
-			break;
-		n += sizeof(uint64_t);
-	}
+	while (len - n > WORD && is_unchanged(p + n))
+		n += WORD;
+	if (len - n <= WORD && len > WORD && !is_blank(p[len - 1]) && is_unchanged(p + len - WORD - 1))
+		return len;	/* the last words overlap */
 	for (; n < len; n++)
 		if (p[n] == '\t' || (p[n] == ' ' && (n + 1 == len || is_blank(p[n + 1]))))
 			break;

@@ -1,4 +1,5 @@
 /* The header of a message. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -141,7 +142,6 @@ value_add(struct header *h, const char *p, size_t len)
 	if (lf == NULL)
 		return n;
 	h->cr = false;
-	h->line_len = 0;
 	h->part = HEADER_LINE;
 	return n;
 }
@@ -150,7 +150,6 @@ static int
 envelope_close(struct header *h, struct err *err)
 {
 	h->part = HEADER_LINE;
-	h->line_len = 0;
 	if (h->envelope != NULL)
 		return 0;
 	h->envelope = malloc(h->value_len + 1);
@@ -238,9 +237,11 @@ line_byte(struct header *h, char c, struct err *err)
 		break;
 	case LINE_ENVELOPE:
 		envelope_open(h);
+		h->line_len = 0;
 		break;
 	case LINE_FIELD:
 		field_open(h);
+		h->line_len = 0;
 		break;
 	case LINE_EMPTY:
 		h->line_len = 0;

@@ -12,10 +12,11 @@
 #include "bdb.h"
 
 #define CHECKPOINT_KB 512
+#define CHECKPOINT_EVERY 64
 #define HAND_STEPS 4		/* values looked at per insert: dead ones stay under a third of the live ones */
 #define BATCH_VALUES 512	/* values copied or looked at in one section of a walk */
 #define BATCH_BYTES (256 * 1024)
-#define COUNT_TIMEOUT_MS 1000	/* a counter is not worth a longer wait */
+#define CLOSE_TIMEOUT_MS 1000	/* nothing depends on what is done then */
 
 static struct bdb *
 bdb_of(struct store *store)
@@ -23,11 +24,24 @@ bdb_of(struct store *store)
 	return (struct bdb *)store;
 }
 
+static enum store_result
+work_close(struct bdb *b, void *arg, struct err *err)
+{
+	(void)arg;
+	(void)err;
+	b->closing = true;
+	return STORE_OK;
+}
+
+/* What an open handle holds in shared memory is given back; if the lock can't be had, the next recovery does that. */
 static void
 bdb_close(struct store **store)
 {
 	struct bdb *b = bdb_of(*store);
 
+	b->timeout_ms = CLOSE_TIMEOUT_MS;
+	if (b->env != NULL)
+		(void)bdb_section(b, work_close, NULL, NULL);
 	if (b->lock != -1)
 		close(b->lock);
 	if (b->dir != -1)
@@ -224,6 +238,17 @@ hint(struct bdb *b, const unsigned char *key, bool pending)
 		memset(b->header.hints[i], 0, FINGERPRINT_BYTES);
 }
 
+/* Only shortens the next recovery: what it could fail with is said again there. It looks about on disk even when there is nothing to do,
+ * so it is not asked every time: CHECKPOINT_EVERY small changes fill a fraction of CHECKPOINT_KB. */
+static void
+checkpoint(struct bdb *b)
+{
+	if (++b->header.changes < CHECKPOINT_EVERY)
+		return;
+	b->header.changes = 0;
+	(void)b->env->txn_checkpoint(b->env, CHECKPOINT_KB, 0, 0);
+}
+
 /* Once this was called the change may survive, whatever it returns. */
 static enum store_result
 commit(struct bdb *b, DB_TXN *txn, bool durable, struct err *err)
@@ -270,9 +295,9 @@ work_change(struct bdb *b, void *arg, struct err *err)
 	}
 	result = commit(b, txn, c->durable, err);
 	if (result == STORE_OK) {
+		b->closing = !c->pending;	/* a delivery has nothing to ask any more */
 		hint(b, c->key->bytes, c->pending);
-		/* Only shortens the next recovery: what it could say is said again there. */
-		(void)b->env->txn_checkpoint(b->env, CHECKPOINT_KB, 0, 0);
+		checkpoint(b);
 	}
 	return result;
 }
@@ -483,13 +508,14 @@ work_count(struct bdb *b, void *arg, struct err *err)
 	(void)arg;
 	(void)err;
 	b->header.duplicates++;
+	b->closing = true;
 	return STORE_OK;
 }
 
 static void
 bdb_count_duplicate(struct store *store)
 {
-	(void)bdb_header_section(bdb_of(store), COUNT_TIMEOUT_MS, work_count, NULL, NULL);
+	(void)bdb_section(bdb_of(store), work_count, NULL, NULL);
 }
 
 static enum store_result

@@ -15,6 +15,7 @@
 #include "status.h"
 
 #define COPY_BUFFER 65536	/* bytes */
+#define COPY_NAME_MAX 1000	/* bytes of a field name with its colon, as in the library's own reading of a header */
 
 struct copy_options {
 	const char *head;	/* header lines that come first; "" for none */
@@ -28,9 +29,13 @@ struct copier {
 	const struct sink *out;
 	enum { COPY_ENVELOPE, COPY_HEADER, COPY_DROP, COPY_BODY } part;
 	bool started;			/* the head is out */
-	bool line_start;
+	bool inside;			/* there was a field, so a blank continues it */
+	enum { LINE_START, LINE_NAME, LINE_BLANKS, LINE_REST } line;	/* where in a header line */
+	size_t name_len;		/* bytes of this line up to here, while it may be a field */
 	size_t held_len;
-	char held[64];			/* the start of a line that is not yet known for what it is */
+	char held[COPY_NAME_MAX];	/* the start of a line that may have to be left out */
+	bool in_line;			/* this line of the copy is no separator */
+	size_t quotes, matched;		/* how many '>' it has begun with, and how much of "From " came after them */
 	int last;			/* last byte out, -1 before the first */
 	size_t len;
 	unsigned char buf[COPY_BUFFER];

@@ -32,8 +32,13 @@ maildir_folder_close(struct maildir_folder *f)
 static int
 open_or_make(int dir, const char *name, const char *path, bool make, bool *made, struct err *err)
 {
-	if (make && mkdirat(dir, name, 0700) == 0)
-		*made = true;
+	int fd = fs_open_dir_at(dir, name, path, err);
+
+	if (fd != -1 || !make || errno != ENOENT)
+		return fd;
+	if (mkdirat(dir, name, 0700) == -1 && errno != EEXIST)
+		return err_sys(err, "make folder", path);
+	*made = true;	/* or another delivery did, which may die before it makes that durable */
 	return fs_open_dir_at(dir, name, path, err);
 }
 
@@ -70,14 +75,25 @@ open_parts(struct maildir_folder *f, bool make, bool *made, struct err *err)
 	return 0;
 }
 
+static bool
+is_missing(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
+}
+
 /* The Maildir itself: made only in a folder of the user's own. */
 static int
 open_root(struct maildir_folder *f, int parent, const char *base, bool make, bool *made, struct err *err)
 {
 	struct stat st;
 
-	make = make && fstat(parent, &st) == 0 && st.st_uid == geteuid();
-	f->dir = open_or_make(parent, base, f->path, make, made, err);
+	bool ours = fstat(parent, &st) == 0 && st.st_uid == geteuid();
+
+	f->dir = open_or_make(parent, base, f->path, make && ours, made, err);
+	if (f->dir == -1 && make && !ours && is_missing(parent, base))
+		return err_set(err, STATUS_TEMP, "mailbox %s: does not exist, and its parent folder is not the user's own", f->path);
 	return f->dir == -1 ? -1 : check_owner(f->dir, f->path, err);
 }
 
@@ -111,14 +127,6 @@ mark_folder(int dir)
 
 	if (fd != -1)
 		close(fd);
-}
-
-static bool
-is_missing(int dir, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
 }
 
 /* Step from the inbox into the subfolder `name`, which begins with the dot. */

@@ -1,9 +1,9 @@
 /* Names of staged files, and the sweeper that knows them again. */
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
-#include <bsd/stdlib.h>
 #include <bsd/string.h>
 #include <ctype.h>
 #include <dirent.h>
@@ -42,6 +42,7 @@ void
 maildir_name_make(char name[MAILDIR_NAME_MAX], const struct fingerprint *fp)
 {
 	char host[2 * HOST_MAX], hex[FINGERPRINT_HEX], tag[FINGERPRINT_TAG + 2] = "";
+	uint32_t random = 0;
 	struct timeval tv;
 
 	if (fp != NULL) {
@@ -49,9 +50,10 @@ maildir_name_make(char name[MAILDIR_NAME_MAX], const struct fingerprint *fp)
 		snprintf(tag, sizeof(tag), "F%.*s", FINGERPRINT_TAG, hex);
 	}
 	gettimeofday(&tv, NULL);
+	(void)!getrandom(&random, sizeof(random), GRND_NONBLOCK);	/* time and process are unique already, but for a clock set back */
 	host_name(host, sizeof(host));
 	snprintf(name, MAILDIR_NAME_MAX, "%lld.M%06ldP%ldR%08x%s.%s", (long long)tv.tv_sec, (long)tv.tv_usec, (long)getpid(),
-	    arc4random(), tag, host);
+	    random, tag, host);
 }
 
 /* Skip letter and then at least `least` characters of the set. */

@@ -1,0 +1,26 @@
+/*
+ * From bytes to a fingerprint, as one configuration says: the same for a delivery and for a tool that asks about a file.
+ */
+#ifndef IDENTIFY_H
+#define IDENTIFY_H
+
+#include "config.h"
+#include "fingerprint.h"
+#include "message.h"
+
+struct identify {
+	const struct config *config;
+	const char *const *also;	/* further fields that the message is to keep, NULL at the end; or NULL */
+	const struct sink *spill;	/* see message.h */
+	fingerprint_input *explain;	/* sees every input; or NULL */
+	void *explain_arg;
+};
+
+/* A spill for those who only want to know the message: large ones go nowhere. */
+extern const struct sink sink_nowhere;
+
+/* Read the message on fd and make its fingerprint. Returns 1; 0 when nothing identifies the message; -1. *m is to be freed in any
+ * case; it is NULL when the message could not be read. */
+int identify(const struct identify *how, int fd, struct message **m, struct fingerprint *fp, struct err *err);
+
+#endif

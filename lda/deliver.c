@@ -1,0 +1,413 @@
+/*
+ * One delivery: stdin -> message -> fingerprint -> ledger -> mailbox -> ledger.
+ *
+ * The order of steps is the protocol: nothing is visible before ledger_decide() (I1, I2), nothing is taken back after it (I4), and
+ * delivered is written only after the publication is durable (I5, I6). The models are in design/.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "deliver.h"
+#include "fs.h"
+#include "head.h"
+#include "identify.h"
+
+#define ROUNDS_MAX 16	/* races with other copies that are followed before the MTA's retry is the better way */
+
+struct work {
+	const struct delivery *d;
+	int64_t start_ms;
+	struct mailbox_options options;
+	const struct mailbox_ops *ops;
+	struct mailbox *box;
+	struct message *message;
+	char *head;
+	struct sink spill;		/* ours, in front of the mailbox's */
+	const struct sink *box_spill;
+	struct fingerprint fp;
+	bool known;			/* fp is valid: the message can be recorded */
+	struct claim claim;
+	struct intent intent;
+	bool locked, staged;
+	bool keep_stage;		/* a record may name it (I4), or it is published */
+	const char *action;
+	const char *trouble;		/* why the ledger was left out of it; NULL: it was not */
+	char trouble_text[ERR_TEXT];
+};
+
+static void
+notice(void *arg, const char *text)
+{
+	log_notice(arg, text);
+}
+
+static struct head_options
+head_options(const struct delivery *d)
+{
+	return (struct head_options){ .config = d->config, .sender = d->sender, .address = d->address };
+}
+
+static void
+mailbox_options(const struct delivery *d, struct mailbox_options *options)
+{
+	struct head_options head = head_options(d);
+
+	config_mailbox_options(d->config, options);
+	options->folder = d->folder;
+	options->sender = d->sender;
+	options->head = "";
+	options->drop_return_path = head_drops_return_path(&head);
+	options->notice = notice;
+	options->notice_arg = d->log;
+}
+
+/* The lines that go first depend on what the message brings; they must be there before any of it is staged. */
+static int
+make_head(struct work *w, struct err *err)
+{
+	struct head_options options = head_options(w->d);
+
+	if (w->head != NULL)
+		return 0;
+	w->head = head_make(&options, w->message);
+	if (w->head == NULL)
+		return err_sys(err, "add header lines", NULL);
+	w->options.head = w->head;
+	return 0;
+}
+
+static int
+spill(void *arg, const void *buf, size_t len, struct err *err)
+{
+	struct work *w = arg;
+
+	if (make_head(w, err) == -1)
+		return -1;
+	return w->box_spill->write(w->box_spill->arg, buf, len, err);
+}
+
+/* What comes with a copy that is delivered although it is a duplicate needs the message again. */
+static const struct sink *
+spill_sink(struct work *w)
+{
+	if (w->d->config->on_duplicate != DUPLICATE_DISCARD)
+		return NULL;
+	w->box_spill = w->ops->spill(w->box);
+	if (w->box_spill == NULL)
+		return NULL;
+	w->spill = (struct sink){ spill, w };
+	return &w->spill;
+}
+
+static int
+start(struct work *w, int fd, struct err *err)
+{
+	struct identify how = { .config = w->d->config, .also = head_fields };
+	int known;
+
+	if (w->ops->open(&w->box, &w->options, err) == -1)
+		return -1;
+	how.spill = spill_sink(w);
+	known = identify(&how, fd, &w->message, &w->fp, err);
+	if (known == -1 || make_head(w, err) == -1)
+		return -1;
+	w->staged = message_was_spilled(w->message);
+	w->known = known == 1;
+	return 0;
+}
+
+static int
+ensure_locked(struct work *w, struct err *err)
+{
+	if (w->ops->lock == NULL || w->locked)
+		return 0;
+	if (w->ops->lock(w->box, err) == -1)
+		return -1;
+	w->locked = true;
+	return 0;
+}
+
+static int
+publish(struct work *w, struct err *err)
+{
+	w->keep_stage = true;
+	return w->ops->publish(w->box, err);
+}
+
+static int
+stage(struct work *w, struct err *err)
+{
+	bool again = w->intent.len > 0;
+
+	/* A Maildir's stage serves again, an mbox's does not: its place may be another now. */
+	if (again && w->ops->lock == NULL)
+		return 0;
+	w->staged = true;
+	return w->ops->stage(w->box, w->message, w->known ? &w->fp : NULL, &w->intent, err);
+}
+
+/* No record can be made: the message counts more than the risk of a copy. */
+static int
+deliver_unrecorded(struct work *w, struct err *err)
+{
+	if (ensure_locked(w, err) == -1 || stage(w, err) == -1)
+		return -1;
+	w->action = "delivered";
+	return publish(w, err);
+}
+
+/* What the administrator wants without a ledger. Returns 0: deliver, -1: defer. */
+static int
+ledger_failed(struct work *w, const struct err *why, struct err *err)
+{
+	memcpy(w->trouble_text, why->text, sizeof(w->trouble_text));
+	w->trouble = w->trouble_text;
+	if (w->d->config->on_ledger_failure == LEDGER_DELIVER)
+		return 0;
+	*err = *why;
+	return -1;
+}
+
+/* The publication is durable. A Maildir's record may stay pending: the next copy proves it. An mbox's must not, if the administrator
+ * prefers a late message to a second one. */
+static int
+mark_delivered(struct work *w, struct err *err)
+{
+	struct err why;
+
+	if (ledger_delivered(w->d->ledger, &w->claim, w->ops->durable_mark, &why) == 0)
+		return 0;
+	return ledger_failed(w, &why, err) == -1 && w->ops->durable_mark ? -1 : 0;
+}
+
+/* Stage and decide. Returns 1: delivered; 0: another copy was faster, look at the claim; -1. */
+static int
+decide(struct work *w, struct err *err)
+{
+	struct err why;
+	bool failed;
+
+	if (stage(w, err) == -1)
+		return -1;
+	failed = ledger_decide(w->d->ledger, &w->claim, &w->intent, clock_now(), &why) == -1;
+	if (!failed && w->claim.state != CLAIM_WON)
+		return 0;
+	/* A commit that failed half-way may stand: this very stage is published, or left for whoever finds the record. */
+	w->box->recorded = w->keep_stage = !failed || w->claim.state == CLAIM_UNDECIDED;
+	if (failed && ledger_failed(w, &why, err) == -1)
+		return -1;
+	w->action = "delivered";
+	if (publish(w, err) == -1)
+		return -1;
+	return failed || mark_delivered(w, err) == 0 ? 1 : -1;
+}
+
+/* Returns 1: settled; 0: it can't be finished, decide again; -1. */
+static int
+help(struct work *w, struct err *err)
+{
+	switch (w->ops->settle(w->box, &w->claim.record, w->message, clock_now(), err)) {
+	case SETTLED:
+		w->action = "helped";
+		return mark_delivered(w, err) == -1 ? -1 : 1;
+	case SETTLE_GONE:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+static int
+extra_copy(struct work *w, struct err *err)
+{
+	const struct config *config = w->d->config;
+	struct mailbox_options options = w->options;
+	struct mailbox *box = NULL;
+	struct intent intent;
+	char *tag = NULL, *head = NULL;
+	int ret = -1;
+
+	if (config->on_duplicate == DUPLICATE_FOLDER) {
+		options.folder = config->duplicate_folder;
+		options.create_folder = true;
+	} else {
+		tag = head_tag(w->claim.record.first, &w->fp);
+		if (tag == NULL || asprintf(&head, "%s%s", tag, w->head) == -1) {
+			head = NULL;
+			err_sys(err, "add header lines", NULL);
+			goto done;
+		}
+		options.head = head;
+	}
+	if (w->ops->open(&box, &options, err) == -1 || (w->ops->lock != NULL && w->ops->lock(box, err) == -1) ||
+	    w->ops->stage(box, w->message, &w->fp, &intent, err) == -1 || w->ops->publish(box, err) == -1)
+		goto done;
+	w->action = config->on_duplicate == DUPLICATE_FOLDER ? "filed" : "tagged";
+	ret = 0;
+done:
+	if (box != NULL)
+		w->ops->close(&box);
+	free(tag);
+	free(head);
+	return ret;
+}
+
+static int
+duplicate(struct work *w, struct err *err)
+{
+	w->action = "duplicate";
+	if (w->d->config->on_duplicate == DUPLICATE_DISCARD) {
+		ledger_count_duplicate(w->d->ledger);
+		return 0;
+	}
+	if (w->locked)
+		w->ops->close(&w->box);	/* the copy takes the lock itself */
+	return extra_copy(w, err);
+}
+
+/* Another message's record that a crash left pending in this mbox: each delivery shortens the time in which a reader could spoil it. */
+static int
+settle_other(void *arg, struct claim *claim, struct err *err)
+{
+	struct work *w = arg;
+	char path[PATH_MAX];
+
+	if (claim->state != CLAIM_PENDING || mailbox_of_intent(&claim->record.intent) != w->ops ||
+	    w->ops->intent_path(&claim->record.intent, path, sizeof(path)) == -1 || strcmp(path, w->options.path) != 0 ||
+	    memcmp(&claim->fp, &w->fp, sizeof(w->fp)) == 0)
+		return 0;
+	if (w->ops->settle(w->box, &claim->record, NULL, clock_now(), err) == SETTLED)
+		(void)ledger_delivered(w->d->ledger, claim, w->ops->durable_mark, NULL);
+	return 0;
+}
+
+/* One look at the ledger and what follows from it. Returns 1: done; 0: look again; -1. */
+static int
+round_once(struct work *w, struct err *err)
+{
+	bool lock = w->ops->lock != NULL && !w->locked;
+	int done = 0;
+
+	if (w->claim.state == CLAIM_DUPLICATE)
+		return duplicate(w, err) == -1 ? -1 : 1;
+	if (lock) {		/* what the ledger said before the lock is only good for the common duplicate (M4) */
+		if (ensure_locked(w, err) == -1)
+			return -1;
+		(void)ledger_recent_pending(w->d->ledger, clock_now(), settle_other, w, NULL);
+		return 0;
+	}
+	if (w->claim.state == CLAIM_PENDING)
+		done = help(w, err);
+	return done == 0 ? decide(w, err) : done;
+}
+
+static int
+deliver_once(struct work *w, struct err *err)
+{
+	struct err why;
+	int i, done = 0;
+
+	for (i = 0; i < ROUNDS_MAX && done == 0; i++) {
+		if (ledger_claim(w->d->ledger, &w->fp, clock_now(), &w->claim, &why) == -1)
+			return ledger_failed(w, &why, err) == -1 ? -1 : deliver_unrecorded(w, err);
+		done = round_once(w, err);
+	}
+	if (done == 0)
+		return err_set(err, STATUS_TEMP, "too many copies at the same time");
+	return done == 1 ? 0 : -1;
+}
+
+static void
+log_time(struct log_line *line, const char *key, int64_t t)
+{
+	char text[32];
+	time_t clock = (time_t)t;
+	struct tm tm;
+
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &tm));
+	log_add(line, key, text);
+}
+
+static void
+log_message(const struct work *w, struct log_line *line)
+{
+	const struct field *id = message_field(w->message, "message-id", 0);
+	char hex[FINGERPRINT_HEX];
+
+	if (id != NULL)
+		log_add_bytes(line, "msgid", id->value, id->len);
+	else
+		log_add(line, "msgid", "");
+	if (w->known) {
+		fingerprint_hex(&w->fp, hex);
+		hex[FINGERPRINT_TAG] = '\0';
+		log_add(line, "fp", hex);
+	}
+}
+
+static void
+log_outcome(const struct work *w, const struct err *err)
+{
+	const struct config *config = w->d->config;
+	struct log_line line = { .len = 0 };
+	char mailbox[PATH_MAX + 16];
+
+	log_add(&line, "action", err == NULL ? w->action : "deferred");
+	if (w->message != NULL)
+		log_message(w, &line);
+	log_add(&line, "user", w->d->user);
+	snprintf(mailbox, sizeof(mailbox), "%s:%s", w->ops->name, config->mailbox_path);
+	log_add(&line, "mailbox", mailbox);
+	if (w->d->folder != NULL && w->d->folder[0] != '\0')
+		log_add(&line, "folder", w->d->folder);
+	if (w->message != NULL)
+		log_add_number(&line, "size", (long long)message_size(w->message));
+	log_add_number(&line, "ms", (long long)(clock_ms() - w->start_ms));
+	if (err == NULL && w->known && w->claim.present && strcmp(w->action, "delivered") != 0) {
+		log_time(&line, "first", w->claim.record.first);
+		log_add_number(&line, "age", (long long)record_age(&w->claim.record, clock_now()));
+	}
+	if (w->trouble != NULL)
+		log_add(&line, "ledger", w->trouble);
+	if (err != NULL)
+		log_add(&line, "reason", err->text);
+	log_write(w->d->log, &line, err != NULL || w->trouble != NULL);
+}
+
+static void
+finish(struct work *w)
+{
+	if (w->box != NULL) {
+		if (w->staged && !w->keep_stage)
+			w->ops->discard(w->box);
+		w->ops->close(&w->box);
+	}
+	message_free(&w->message);
+	free(w->head);
+}
+
+int
+deliver(const struct delivery *d, int fd, struct err *err)
+{
+	struct work *w = calloc(1, sizeof(*w));
+	int ret;
+
+	if (w == NULL)
+		return err_sys(err, "deliver", NULL);
+	w->d = d;
+	w->start_ms = clock_ms();
+	w->ops = d->config->mailbox_ops;
+	mailbox_options(d, &w->options);
+	w->staged = true;	/* a spill that failed half-way */
+	ret = start(w, fd, err);
+	if (ret == 0)
+		ret = d->ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
+	log_outcome(w, ret == 0 ? NULL : err);
+	finish(w);
+	free(w);
+	return ret;
+}

@@ -1,0 +1,87 @@
+/* The exit codes of the agent, and the first line of its output. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exit.h"
+#include "fs.h"
+
+static void (*volatile crashed)(void);
+
+int
+exit_code(enum status status, bool reject_unknown, bool reject_over_quota)
+{
+	if (status == STATUS_NOUSER && reject_unknown)
+		return EXIT_NO_USER;
+	if (status == STATUS_QUOTA && reject_over_quota)
+		return EXIT_OVER_QUOTA;
+	return EXIT_TEMPORARY;
+}
+
+void
+exit_report(int code, const char *reason)
+{
+	const char *enhanced = code == EXIT_NO_USER ? "5.1.1" : code == EXIT_OVER_QUOTA ? "5.2.2" : "4.3.0";
+	char line[ERR_TEXT + 16], *p;
+	int n = snprintf(line, sizeof(line) - 1, "%s %s", enhanced, reason);
+
+	if (n < 0)
+		return;
+	for (p = line; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';	/* a path may hold anything; the MTA reads one line */
+	*p++ = '\n';
+	(void)fs_write(STDERR_FILENO, line, (size_t)(p - line), NULL, "standard error", NULL);
+}
+
+/* As good as kill -9 for what is on disk, which every step allows for; but the MTA sees 75. */
+static void
+die(int sig)
+{
+	static const char killed[] = "4.3.0 stopped by a signal\n";
+	static const char late[] = "4.3.0 the time limit is over\n";
+	static const char broken[] = "4.3.0 internal error\n";
+	const char *text = sig == SIGALRM ? late : killed;
+
+	if (sig == SIGSEGV || sig == SIGBUS || sig == SIGFPE || sig == SIGILL || sig == SIGABRT)
+		text = broken;
+	if ((text == broken || text == late) && crashed != NULL)
+		crashed();
+	(void)!write(STDERR_FILENO, text, strlen(text));
+	_exit(EXIT_TEMPORARY);
+}
+
+void
+exit_on_signals(void)
+{
+	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGXCPU, SIGUSR1, SIGUSR2, SIGPROF, SIGSYS,
+		SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	static const int ignored[] = { SIGPIPE, SIGXFSZ };	/* their system calls fail instead */
+	struct sigaction sa;
+	sigset_t none;
+	size_t i;
+
+	memset(&sa, 0, sizeof(sa));
+	sigfillset(&sa.sa_mask);
+	sa.sa_handler = die;
+	for (i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		sigaction(fatal[i], &sa, NULL);
+	sa.sa_handler = SIG_IGN;
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		sigaction(ignored[i], &sa, NULL);
+	sigemptyset(&none);	/* whoever started us may have blocked them */
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void
+exit_after(unsigned int limit_s)
+{
+	alarm(limit_s);
+}
+
+void
+exit_on_crash(void (*on_crash)(void))
+{
+	crashed = on_crash;
+}

@@ -1,0 +1,104 @@
+/* The header lines that a delivery adds. */
+#include <bsd/string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "head.h"
+
+#define ADDRESS_MAX 900		/* bytes: RFC 5322 section 2.1.1 ends a line at 998 */
+
+const char *const head_fields[] = { "return-path", "delivered-to", "message-id", NULL };
+
+bool
+head_drops_return_path(const struct head_options *options)
+{
+	return options->config->add_return_path && options->sender != NULL;
+}
+
+/* An address that would break out of its line or its brackets is not written. */
+static bool
+is_writable(const char *address)
+{
+	const unsigned char *p;
+
+	for (p = (const unsigned char *)address; *p != '\0'; p++)
+		if (*p < ' ' || *p == 0x7f || *p == '<' || *p == '>')
+			return false;
+	return strlen(address) <= ADDRESS_MAX;
+}
+
+/* The MTA's "From sender date" line knows the sender too. */
+static bool
+envelope_sender(const struct message *m, char *sender, size_t size)
+{
+	const char *line = message_envelope(m);
+	size_t n;
+
+	if (line == NULL || strncmp(line, "From ", 5) != 0)
+		return false;
+	line += 5;
+	n = strcspn(line, " \t");
+	if (n == 0 || n >= size)
+		return false;
+	memcpy(sender, line, n);
+	sender[n] = '\0';
+	if (strcasecmp(sender, "MAILER-DAEMON") == 0)
+		sender[0] = '\0';
+	return true;
+}
+
+static void
+return_path(char *text, size_t size, const struct head_options *options, const struct message *m)
+{
+	char sender[ADDRESS_MAX + 1] = "";
+	bool known = options->sender != NULL && strlcpy(sender, options->sender, sizeof(sender)) < sizeof(sender);
+
+	text[0] = '\0';
+	if (!options->config->add_return_path)
+		return;
+	if (!known && (message_field(m, "return-path", 0) != NULL || !envelope_sender(m, sender, sizeof(sender))))
+		return;
+	if (is_writable(sender))
+		snprintf(text, size, "Return-Path: <%s>\n", sender);
+}
+
+static void
+delivered_to(char *text, size_t size, const struct head_options *options, const struct message *m)
+{
+	const struct field *field;
+	size_t i;
+
+	text[0] = '\0';
+	if (!options->config->add_delivered_to || options->address == NULL || options->address[0] == '\0' ||
+	    !is_writable(options->address))
+		return;
+	for (i = 0; (field = message_field(m, "delivered-to", i)) != NULL; i++)
+		if (strcasecmp(field->value, options->address) == 0)
+			return;
+	snprintf(text, size, "Delivered-To: %s\n", options->address);
+}
+
+char *
+head_make(const struct head_options *options, const struct message *m)
+{
+	char path[ADDRESS_MAX + 32], to[ADDRESS_MAX + 32], *head;
+
+	return_path(path, sizeof(path), options, m);
+	delivered_to(to, sizeof(to), options, m);
+	return asprintf(&head, "%s%s", path, to) == -1 ? NULL : head;
+}
+
+char *
+head_tag(int64_t first, const struct fingerprint *fp)
+{
+	char hex[FINGERPRINT_HEX], when[32], *line;
+	time_t t = (time_t)first;
+	struct tm tm;
+
+	fingerprint_hex(fp, hex);
+	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
+	return asprintf(&line, "X-Dedup-Lda: duplicate; first=%s; fingerprint=%s\n", when, hex) == -1 ? NULL : line;
+}

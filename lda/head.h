@@ -1,0 +1,27 @@
+/*
+ * The header lines that a delivery adds: Return-Path, Delivered-To, and the mark of a tagged duplicate.
+ */
+#ifndef HEAD_H
+#define HEAD_H
+
+#include "config.h"
+#include "fingerprint.h"
+
+struct head_options {
+	const struct config *config;
+	const char *sender;	/* envelope sender without <>, "" is the null sender; NULL: not told */
+	const char *address;	/* original recipient, or NULL */
+};
+
+/* Fields of the message that decide what is added: names for message_options.fields. */
+extern const char *const head_fields[];
+
+/* Does the message's own Return-Path go? Only where a better one takes its place (RFC 5321 section 4.4: there is one). */
+bool head_drops_return_path(const struct head_options *options);
+
+/* The lines, each with its newline, to be freed with free(); NULL without memory. */
+char *head_make(const struct head_options *options, const struct message *m);
+/* The line that marks a duplicate: X-Dedup-Lda: duplicate; first=TIME; fingerprint=HEX. */
+char *head_tag(int64_t first, const struct fingerprint *fp);
+
+#endif

@@ -1,0 +1,37 @@
+/* From bytes to a fingerprint, as one configuration says. */
+#include <stdlib.h>
+
+#include "identify.h"
+
+static int
+swallow(void *arg, const void *buf, size_t len, struct err *err)
+{
+	(void)arg;
+	(void)buf;
+	(void)len;
+	(void)err;
+	return 0;
+}
+
+const struct sink sink_nowhere = { .write = swallow };
+
+int
+identify(const struct identify *how, int fd, struct message **m, struct fingerprint *fp, struct err *err)
+{
+	const struct config *config = how->config;
+	struct fingerprint_options options = { .scope = config->scope,
+		.headers = (const char *const *)config->fingerprint_headers, .body = config->body };
+	struct message_options mo = { .body = config->body, .spill = how->spill };
+	const char **fields = fingerprint_fields(&options, how->also);
+	int ret;
+
+	*m = NULL;
+	if (fields == NULL)
+		return err_sys(err, "read message", NULL);
+	mo.fields = fields;
+	ret = message_read(m, fd, &mo, err);
+	free(fields);
+	if (ret == -1)
+		return -1;
+	return fingerprint_make(fp, *m, &options, how->explain, how->explain_arg, err);
+}

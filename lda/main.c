@@ -1,0 +1,213 @@
+/*
+ * dedup-lda: deliver the message on standard input into the user's mailbox, once. See dedup-lda(8).
+ *
+ * Order: command line, user, configuration, log, delivery. Whatever goes wrong ends in report() with one line and an exit code that
+ * makes the MTA keep the message.
+ */
+#include <sys/stat.h>
+
+#include <confuse.h>
+#include <db.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deliver.h"
+#include "exit.h"
+#include "options.h"
+#include "user.h"
+#include "version.h"
+
+#define STARTUP_LIMIT 60U	/* s, until the configuration says time-limit */
+
+struct agent {
+	struct options options;
+	struct user *user;
+	struct config *config;
+	struct log *log;
+	struct ledger *ledger;
+};
+
+static struct ledger *volatile open_ledger;	/* for the handler of fatal signals */
+
+static void
+on_crash(void)
+{
+	if (open_ledger != NULL)
+		ledger_crashed(open_ledger);
+}
+
+/* Descriptors 0 to 2 must be open, or the next file to be opened takes their place and gets our messages. */
+static void
+fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
+static int
+print_version(void)
+{
+	printf("dedup-lda %s\n%s\n%s\nlibconfuse %s\n", DEDUP_LDA_VERSION, db_version(NULL, NULL, NULL),
+	    OpenSSL_version(OPENSSL_VERSION), confuse_version);
+	return fflush(stdout) == 0 ? 0 : EXIT_TEMPORARY;
+}
+
+static int
+become_user(struct agent *a, struct err *err)
+{
+	int ret;
+
+	if (getuid() != geteuid() || getgid() != getegid())
+		return err_set(err, STATUS_USAGE, "must not be installed set-user-id or set-group-id");
+	if (geteuid() != 0) {
+		ret = user_current(&a->user, err);
+		if (ret == 0 && a->options.user != NULL && strcmp(a->options.user, a->user->name) != 0)
+			return err_set(err, STATUS_USAGE, "only root may use -d");
+		return ret;
+	}
+	if (a->options.user == NULL)
+		return err_set(err, STATUS_USAGE, "will not deliver as root; use -d user");
+	if (user_named(&a->user, a->options.user, err) == -1)
+		return -1;
+	return user_become(a->user, err);
+}
+
+/* unknown-user decides about an exit code before there is a user whose configuration could be read: only the system's counts. */
+static bool
+rejects_unknown(const struct agent *a)
+{
+	const char *file = a->options.file;
+	struct config *config;
+	bool reject = false;
+	size_t i;
+
+	if (config_new(&config, NULL) == -1)
+		return false;
+	if (config_read(config, file != NULL ? file : CONFIG_SYSTEM, file != NULL, -1, NULL) == 0) {
+		for (i = 0; a->options.assignments[i] != NULL; i++)
+			(void)config_set(config, a->options.assignments[i], NULL);
+		reject = config->reject_unknown;
+	}
+	config_free(&config);
+	return reject;
+}
+
+static int
+load(struct agent *a, struct err *err)
+{
+	struct identity who = { .user = a->user->name, .home = a->user->home, .address = a->options.address };
+
+	return config_load(&a->config, a->options.file, a->options.assignments, &who, a->user->uid, true, err);
+}
+
+static void
+notice(void *arg, const char *text)
+{
+	log_notice(arg, text);
+}
+
+static int
+open_the_ledger(struct agent *a, struct err *err)
+{
+	struct ledger_options options;
+
+	if (a->config->ledger_url == NULL)
+		return 0;
+	config_ledger_options(a->config, &options);
+	options.create = !a->options.dry_run;
+	options.notice = notice;
+	options.notice_arg = a->log;
+	if (ledger_open(&a->ledger, &options, err) == -1)
+		return -1;
+	open_ledger = a->ledger;
+	return 0;
+}
+
+static int
+run(struct agent *a, struct err *err)
+{
+	struct delivery d = { .sender = a->options.sender, .address = a->options.address, .folder = a->options.folder };
+
+	if (become_user(a, err) == -1 || load(a, err) == -1)
+		return -1;
+	exit_after((unsigned int)a->config->time_limit);
+	if (clearenv() != 0)
+		return err_sys(err, "clear the environment", NULL);
+	if (log_open(&a->log, a->config, a->options.verbose, err) == -1 || open_the_ledger(a, err) == -1)
+		return -1;
+	d.config = a->config;
+	d.log = a->log;
+	d.ledger = a->ledger;
+	d.user = a->user->name;
+	return a->options.dry_run ? deliver_explain(&d, STDIN_FILENO, err) : deliver(&d, STDIN_FILENO, err);
+}
+
+static void
+release(struct agent *a)
+{
+	open_ledger = NULL;
+	if (a->ledger != NULL)
+		ledger_close(&a->ledger);
+	log_close(&a->log);
+	config_free(&a->config);
+	user_free(&a->user);
+	free(a->options.assignments);
+}
+
+/* An MTA that is still writing would take EPIPE for a failure of its own. */
+static void
+drain(int fd)
+{
+	char buf[65536];
+	ssize_t n;
+
+	if (isatty(fd))
+		return;
+	do
+		n = read(fd, buf, sizeof(buf));
+	while (n > 0 || (n == -1 && errno == EINTR));
+}
+
+static int
+report(const struct agent *a, const struct err *err)
+{
+	bool quota = a->config != NULL && a->config->reject_over_quota;
+	bool unknown = err->status == STATUS_NOUSER && rejects_unknown(a);
+	int code = exit_code(err->status, unknown, quota);
+
+	exit_report(code, err->text);
+	drain(STDIN_FILENO);
+	return code;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct agent a = { .user = NULL };
+	struct err err = { .status = STATUS_OK };
+	int code = 0;
+
+	fill_standard_descriptors();
+	umask(077);
+	exit_on_signals();
+	exit_on_crash(on_crash);
+	exit_after(STARTUP_LIMIT);
+	if (options_parse(&a.options, argc, argv, &err) == -1)
+		code = report(&a, &err);
+	else if (a.options.version)
+		code = print_version();
+	else if (run(&a, &err) == -1)
+		code = report(&a, &err);
+	release(&a);
+	return code;
+}
