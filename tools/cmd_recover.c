@@ -1,0 +1,165 @@
+/*
+ * dedupdb recover: finish what crashes left behind. Safe to run at any time, beside deliveries, and to interrupt.
+ */
+#include <sys/stat.h>
+
+#include <string.h>
+
+#include "mailbox.h"
+#include "output.h"
+#include "recover.h"
+#include "tool.h"
+
+struct recovery {
+	struct tool *t;
+	struct mailbox_options base;
+	uint64_t settled, dropped, left, failed, swept;
+};
+
+/* One record, settled while it is visited: nothing is locked then. */
+static int
+visit(void *arg, struct claim *claim, struct err *err)
+{
+	struct recovery *r = arg;
+	enum recovered result = RECOVER_LEFT;
+	char hex[FINGERPRINT_HEX];
+	struct err why;
+
+	(void)err;
+	if (tool_stopped())
+		return 1;
+	if (claim->state != CLAIM_PENDING)
+		return 0;
+	progress("pending records", r->settled + r->dropped + r->left + r->failed);
+	fingerprint_hex(&claim->fp, hex);
+	if (recover_record(r->t->ledger, claim, &r->base, r->t->now, r->t->config->window, &result, &why) == -1) {
+		r->failed++;
+		tool_fail(EX_OK, "%.*s stays pending: %s", FINGERPRINT_TAG, hex, why.text);
+		return 0;	/* the other ones may do better */
+	}
+	if (result == RECOVER_SETTLED)
+		r->settled++;
+	else if (result == RECOVER_DROPPED)
+		r->dropped++;
+	else if (result == RECOVER_LEFT)
+		r->left++;
+	return 0;
+}
+
+static int
+is_named(void *arg, struct claim *claim, struct err *err)
+{
+	bool *named = arg;
+
+	(void)err;
+	if (claim->record.state != RECORD_DELIVERED)	/* one that can't be read might name it */
+		*named = true;
+	return *named;
+}
+
+/* I4: a stage that a record names is never removed. */
+static int
+named(void *arg, const char *digits)
+{
+	struct tool *t = arg;
+	bool yes = false;
+
+	if (ledger_each_prefix(t->ledger, digits, t->now, is_named, &yes, NULL) == -1)
+		return -1;
+	return yes;
+}
+
+/* Returns an exit code. A mailbox that is not there is not made for this. */
+static int
+sweep(struct recovery *r)
+{
+	const struct mailbox_ops *ops = r->t->config->mailbox_ops;
+	struct mailbox *box = NULL;
+	struct err err;
+	struct stat st;
+	int n;
+
+	if (ops == NULL || ops->sweep == NULL || stat(r->base.path, &st) == -1)
+		return EX_OK;
+	if (ops->open(&box, &r->base, &err) == -1)
+		return tool_err(&err, EX_TEMPFAIL);
+	n = ops->sweep(box, r->t->now, named, r->t, &err);
+	ops->close(&box);
+	if (n == -1)
+		return tool_err(&err, EX_TEMPFAIL);
+	r->swept = (uint64_t)n;
+	return EX_OK;
+}
+
+static int
+recover(struct recovery *r)
+{
+	struct ledger_stat s = { .exists = false };
+	struct err err;
+	int rc = EX_OK;
+
+	if (r->t->ledger == NULL)
+		return EX_OK;
+	if (ledger_stat(r->t->ledger, &s, &err) == -1 || tool_each(r->t, visit, r, &err) == -1)
+		return tool_err(&err, EX_UNAVAILABLE);
+	progress_end();
+	/* a ledger that is missing can't say which stages are named */
+	if (s.exists && !tool_stopped())
+		rc = sweep(r);
+	return r->failed > 0 ? EX_TEMPFAIL : rc;
+}
+
+static void
+print(const struct recovery *r)
+{
+	struct out o;
+
+	if (!r->t->json) {
+		printf("%llu settled, %llu left, %llu dropped, %llu failed; %llu left-over files removed\n",
+		    (unsigned long long)r->settled, (unsigned long long)r->left, (unsigned long long)r->dropped,
+		    (unsigned long long)r->failed, (unsigned long long)r->swept);
+		return;
+	}
+	out_begin(&o, true);
+	out_count(&o, "settled", r->settled);
+	out_count(&o, "left", r->left);
+	out_count(&o, "dropped", r->dropped);
+	out_count(&o, "failed", r->failed);
+	out_count(&o, "swept", r->swept);
+	out_end(&o);
+}
+
+static int
+run(struct tool *t, int argc, char **argv)
+{
+	static const struct option table[] = { TOOL_OPTIONS };
+	struct recovery r = { .t = t };
+	int rc;
+
+	tool_getopt(t, argc, argv, ":", table, &rc);
+	if (rc != -1)
+		return rc;
+	if (optind < argc)
+		return tool_usage(t, "recover takes no arguments");
+	tool_catch_signals();
+	rc = tool_ledger(t);
+	if (rc != EX_OK)
+		return rc;
+	config_mailbox_options(t->config, &r.base);
+	r.base.existing = true;
+	r.base.notice = tool_notice;
+	rc = recover(&r);
+	print(&r);
+	return rc;
+}
+
+const struct command cmd_recover = {
+	.name = "recover",
+	.synopsis = "[--json]",
+	.line = "Finish pending publications; run it at boot and hourly",
+	.details =
+	    "settled: published, now or before. left: the next copy of the message has to decide. dropped: it can't be\n"
+	    "finished any more and is older than the window. failed: something was in the way, which is printed; exit 75.\n",
+	.flags = COMMAND_MAILBOX,
+	.run = run,
+};

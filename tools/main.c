@@ -1,0 +1,159 @@
+/*
+ * dedupdb: the ledger's administration.
+ *
+ * Exit codes are those of sysexits: 64 usage, 66 no such message file, 69 the ledger can't be used, 74 standard output failed, 75 a
+ * passing trouble, 77 only root may, 78 configuration. 1: what was asked for is not there (check: a duplicate).
+ */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs.h"
+#include "output.h"
+#include "tool.h"
+#include "version.h"
+
+static const struct command *const commands[] = {
+	&cmd_stat, &cmd_list, &cmd_show, &cmd_check, &cmd_prune, &cmd_forget, &cmd_recover,
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static void
+help(void)
+{
+	size_t i;
+
+	printf("usage: dedupdb [-l ledger | -d user] [-c file] [-o name=value]... [--json] command [arguments]\n\n"
+	    "  -l, --ledger=LEDGER       use this ledger: bdb:FOLDER, or none\n"
+	    "  -d, --user=USER           as root: become USER first, and use that user's ledger\n"
+	    "  -c, --config=FILE         read this configuration file only\n"
+	    "  -o, --option=NAME=VALUE   set one configuration key\n"
+	    "      --json                print JSON\n"
+	    "  -h, --help                this text; with a command: how to use it\n"
+	    "  -V, --version             print the version\n\n"
+	    "Commands:\n");
+	for (i = 0; i < COMMANDS; i++)
+		printf("  %-8s %s\n", commands[i]->name, commands[i]->line);
+}
+
+static const struct command *
+find_command(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	return NULL;
+}
+
+static int
+choose_command(struct tool *t, int argc, char **argv)
+{
+	if (optind >= argc)
+		return tool_usage(t, "no command");
+	t->command = find_command(argv[optind]);
+	if (t->command == NULL) {
+		if (strcmp(argv[optind], "help") != 0)
+			return tool_usage(t, "unknown command '%s'", argv[optind]);
+		help();
+		return EX_OK;
+	}
+	return -1;
+}
+
+/* Returns an exit code, or -1: run the command at argv[optind]. */
+static int
+read_options(struct tool *t, int argc, char **argv)
+{
+	static const struct option table[] = {
+		{ "ledger", required_argument, NULL, 'l' }, { "user", required_argument, NULL, 'd' },
+		{ "config", required_argument, NULL, 'c' }, { "option", required_argument, NULL, 'o' },
+		{ "version", no_argument, NULL, 'V' }, TOOL_OPTIONS
+	};
+	int c, rc;
+
+	/* '+': a command's own options stay with it */
+	while ((c = tool_getopt(t, argc, argv, "+:l:d:c:o:hV", table, &rc)) != -1) {
+		rc = EX_OK;
+		switch (c) {
+		case 'l':
+		case 'o':
+			rc = tool_assign(t, c == 'l' ? "ledger=" : "", optarg);
+			t->chosen = true;
+			break;
+		case 'd':
+			t->user_name = optarg;
+			break;
+		case 'c':
+			t->config_file = optarg;
+			t->chosen = true;
+			break;
+		case 'V':
+			printf("dedupdb (dedup-lda) %s, jansson %s\n", DEDUP_LDA_VERSION, jansson_version_str());
+			return EX_OK;
+		default:
+			help();
+			return EX_OK;
+		}
+		if (rc != EX_OK)
+			return rc;
+	}
+	return rc != -1 ? rc : choose_command(t, argc, argv);
+}
+
+static int
+run_command(struct tool *t, int argc, char **argv)
+{
+	int first = optind, rc;
+
+	optind = 0;	/* getopt starts afresh */
+	rc = t->command->run(t, argc - first, argv + first);
+	if ((t->command->flags & COMMAND_VERDICT) && rc != EX_OK && rc != EXIT_UNKNOWN)
+		rc = EX_TEMPFAIL;
+	return rc;
+}
+
+/* Nobody may take a list that was cut off by a full disk for a whole one. A reader that went away knows that itself. */
+static int
+finish_output(int rc)
+{
+	int failed;
+
+	errno = 0;
+	failed = ferror(stdout);
+	if (fflush(stdout) == EOF)
+		failed = 1;
+	if (!failed)
+		return rc;
+	if (errno != EPIPE)
+		tool_fail(EX_IOERR, "standard output: %s", errno != 0 ? strerror(errno) : "write error");
+	return EX_IOERR;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct tool t = { .now = clock_now() };
+	int rc, stopped;
+
+	umask(077);
+	signal(SIGPIPE, SIG_IGN);	/* a reader that goes away must not stop a change half-way */
+	rc = read_options(&t, argc, argv);
+	if (rc == -1)
+		rc = run_command(&t, argc, argv);
+	tool_free(&t);
+	rc = finish_output(rc);
+	if (t.command != NULL && (t.command->flags & COMMAND_VERDICT) && rc == EX_IOERR)
+		rc = EX_TEMPFAIL;
+	stopped = tool_stopped();
+	if (stopped != 0) {	/* so that a shell's loop ends as well */
+		signal(stopped, SIG_DFL);
+		raise(stopped);
+	}
+	return rc;
+}

@@ -1,0 +1,309 @@
+/*
+ * dedupdb: options, errors, and how it gets at the user, the configuration and the ledger.
+ */
+#include <sys/stat.h>
+
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "output.h"
+#include "tool.h"
+
+static volatile sig_atomic_t stopped_by;
+
+static void
+on_signal(int sig)
+{
+	stopped_by = sig;
+}
+
+void
+tool_catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction sa, old;
+	size_t i;
+
+	memset(&sa, 0, sizeof(sa));
+	sigemptyset(&sa.sa_mask);
+	sa.sa_handler = on_signal;
+	sa.sa_flags = SA_RESTART | (int)SA_RESETHAND;
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)	/* nohup stays in force */
+			sigaction(signals[i], &sa, NULL);
+}
+
+int
+tool_stopped(void)
+{
+	return stopped_by;
+}
+
+static void
+complain(const char *text, const char *hint)
+{
+	progress_end();
+	fputs("dedupdb: ", stderr);
+	escaped_text(stderr, text);
+	if (hint != NULL)
+		fputs(hint, stderr);
+	fputc('\n', stderr);
+}
+
+int
+tool_fail(int code, const char *fmt, ...)
+{
+	char text[ERR_TEXT];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	complain(text, NULL);
+	return code;
+}
+
+int
+tool_usage(const struct tool *t, const char *fmt, ...)
+{
+	char text[ERR_TEXT], hint[64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(hint, sizeof(hint), "; try 'dedupdb%s%s --help'", t->command != NULL ? " " : "",
+	    t->command != NULL ? t->command->name : "");
+	complain(text, hint);
+	return EX_USAGE;
+}
+
+int
+tool_err(const struct err *err, int code)
+{
+	switch (err->status) {
+	case STATUS_CONFIG:
+		code = EX_CONFIG;
+		break;
+	case STATUS_USAGE:
+		code = EX_USAGE;
+		break;
+	case STATUS_NOUSER:
+		code = EX_NOUSER;
+		break;
+	case STATUS_CORRUPT:
+		code = EX_UNAVAILABLE;
+		break;
+	default:
+		break;
+	}
+	return tool_fail(code, "%s", err->text);
+}
+
+void
+tool_notice(void *arg, const char *text)
+{
+	(void)arg;
+	complain(text, NULL);
+}
+
+void
+tool_help(const struct command *command)
+{
+	printf("usage: dedupdb [options] %s %s\n\n%s.\n", command->name, command->synopsis, command->line);
+	if (command->details != NULL)
+		printf("\n%s", command->details);
+	printf("\n'dedupdb --help' tells the options that come before the command.\n");
+}
+
+/* What getopt did not like, in one line. */
+static int
+wrong_option(const struct tool *t, char **argv, int c)
+{
+	const char *word = argv[optind - 1];
+
+	if (c == ':')
+		return tool_usage(t, "option '%s' needs a value", word);
+	if (strncmp(word, "--", 2) == 0 && optopt != 0)
+		return tool_usage(t, "option '%s' takes no value", word);
+	if (strncmp(word, "--", 2) == 0)
+		return tool_usage(t, "unknown option '%s'", word);
+	return tool_usage(t, "unknown option '-%c'", optopt);
+}
+
+int
+tool_getopt(struct tool *t, int argc, char **argv, const char *options, const struct option *table, int *rc)
+{
+	int c;
+
+	opterr = 0;	/* getopt's own message has neither our form nor a hint */
+	*rc = -1;
+	for (;;) {
+		c = getopt_long(argc, argv, options, table, NULL);
+		switch (c) {
+		case OPTION_JSON:
+			t->json = true;
+			continue;
+		case OPTION_HELP:
+			if (t->command == NULL)
+				return 'h';
+			tool_help(t->command);
+			*rc = EX_OK;
+			return -1;
+		case '?':
+			if (t->command != NULL && optopt == 'h' && argv[optind - 1][1] != '-') {
+				tool_help(t->command);
+				*rc = EX_OK;
+				return -1;
+			}
+			/* FALLTHROUGH */
+		case ':':
+			*rc = wrong_option(t, argv, c);
+			return -1;
+		default:
+			return c;
+		}
+	}
+}
+
+int
+tool_assign(struct tool *t, const char *prefix, const char *value)
+{
+	char **grown;
+
+	grown = realloc(t->assignments, (t->assigned + 2) * sizeof(*grown));
+	if (grown == NULL)
+		return tool_fail(EX_TEMPFAIL, "no memory");
+	t->assignments = grown;
+	grown[t->assigned + 1] = NULL;
+	if (asprintf(&grown[t->assigned], "%s%s", prefix, value) == -1) {
+		grown[t->assigned] = NULL;
+		return tool_fail(EX_TEMPFAIL, "no memory");
+	}
+	t->assigned++;
+	return EX_OK;
+}
+
+static int
+become(struct tool *t, const char *name)
+{
+	struct err err;
+
+	user_free(&t->user);
+	if (user_named(&t->user, name, &err) == -1)
+		return tool_fail(err.status == STATUS_NOUSER ? EX_NOUSER : EX_TEMPFAIL, "user %s: %s", name, err.text);
+	if (geteuid() != 0)
+		return t->user->uid == geteuid() ? EX_OK : tool_fail(EX_NOPERM, "-d %s: only root can become another user", name);
+	if (user_become(t->user, &err) == -1)
+		return tool_err(&err, EX_NOPERM);
+	return EX_OK;
+}
+
+static int
+choose_user(struct tool *t)
+{
+	struct err err;
+
+	if (t->user_name != NULL)
+		return become(t, t->user_name);
+	if (geteuid() == 0 && (t->command->flags & COMMAND_MAILBOX))
+		return tool_fail(EX_USAGE, "%s touches a user's mail and never does so as root: say whose with -d user",
+		    t->command->name);
+	if (geteuid() == 0 && !t->chosen)
+		return tool_fail(EX_USAGE, "root has no ledger: say whose with -d user, or which with -l ledger");
+	return user_current(&t->user, &err) == -1 ? tool_err(&err, EX_TEMPFAIL) : EX_OK;
+}
+
+static int
+load_config(struct tool *t)
+{
+	const struct identity who = { .user = t->user->name, .home = t->user->home, .address = t->address };
+	struct err err;
+
+	config_free(&t->config);
+	if (config_load(&t->config, t->config_file, (const char *const *)t->assignments, &who, t->user->uid, true, &err) == -1)
+		return tool_err(&err, EX_TEMPFAIL);
+	return EX_OK;
+}
+
+/* As root, a ledger that belongs to a user is opened as that user, as with -d: to open a database makes files, and the user's next
+ * delivery could not use root's. Returns an exit code. */
+static int
+adopt_owner(struct tool *t)
+{
+	static const char kind[] = "bdb:";
+	const struct passwd *pw;
+	struct stat st;
+	char *name;
+	int rc;
+
+	if (geteuid() != 0 || t->config->ledger_url == NULL || strncmp(t->config->ledger_url, kind, strlen(kind)) != 0)
+		return EX_OK;
+	if (lstat(t->config->ledger_url + strlen(kind), &st) == -1 || st.st_uid == 0)
+		return EX_OK;
+	pw = getpwuid(st.st_uid);
+	if (pw == NULL)
+		return tool_fail(EX_NOPERM, "%s belongs to the unknown user %u: run dedupdb as that user", t->config->ledger_url,
+		    (unsigned)st.st_uid);
+	name = strdup(pw->pw_name);	/* the next look-up may overwrite it */
+	rc = name == NULL ? tool_fail(EX_TEMPFAIL, "no memory") : become(t, name);
+	free(name);
+	return rc != EX_OK ? rc : load_config(t);
+}
+
+int
+tool_load(struct tool *t)
+{
+	int rc;
+
+	rc = choose_user(t);
+	if (rc == EX_OK)
+		rc = load_config(t);
+	return rc != EX_OK ? rc : adopt_owner(t);
+}
+
+int
+tool_ledger(struct tool *t)
+{
+	struct ledger_options options;
+	struct err err;
+	int rc;
+
+	rc = tool_load(t);
+	if (rc != EX_OK || t->config->ledger_url == NULL)
+		return rc;
+	memset(&options, 0, sizeof(options));
+	config_ledger_options(t->config, &options);
+	options.create = false;
+	options.notice = tool_notice;
+	if (ledger_open(&t->ledger, &options, &err) == -1)
+		return tool_err(&err, EX_UNAVAILABLE);
+	return EX_OK;
+}
+
+int
+tool_each(struct tool *t, ledger_visit *visit, void *arg, struct err *err)
+{
+	return t->ledger == NULL ? 0 : ledger_each(t->ledger, t->now, visit, arg, err);
+}
+
+void
+tool_free(struct tool *t)
+{
+	size_t i;
+
+	ledger_close(&t->ledger);
+	config_free(&t->config);
+	user_free(&t->user);
+	for (i = 0; i < t->assigned; i++)
+		free(t->assignments[i]);
+	free(t->assignments);
+	t->assignments = NULL;
+	t->assigned = 0;
+}

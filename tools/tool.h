@@ -1,0 +1,97 @@
+/*
+ * dedupdb: what its commands share. One command is one file, cmd_NAME.c, and one line in the table of main.c.
+ *
+ * A command reads its own options first, then calls tool_load() and perhaps tool_ledger(); so `dedupdb list --help` works where the
+ * configuration does not. Functions that return an exit code have already printed the error when it is not 0.
+ */
+#ifndef TOOL_H
+#define TOOL_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sysexits.h>
+
+#include "config.h"
+#include "dedupdb.h"
+#include "status.h"
+#include "user.h"
+
+#define EXIT_UNKNOWN 1		/* what was asked for is not there; for check: a duplicate */
+
+enum command_flag {
+	COMMAND_MAILBOX = 1,	/* touches mail: never as root */
+	COMMAND_VERDICT = 2	/* its exit code is an answer: every failure is 75 */
+};
+
+struct tool;
+
+struct command {
+	const char *name;
+	const char *synopsis;	/* what follows the name */
+	const char *line;	/* what it does, in one line */
+	const char *details;	/* further lines for --help, each with its newline, or NULL */
+	unsigned flags;		/* enum command_flag */
+	/* argv[0] is the command's name. Returns the exit code. */
+	int (*run)(struct tool *t, int argc, char **argv);
+};
+
+struct tool {
+	/* the command line; all strings are borrowed from it but for the assignments, which are owned */
+	const struct command *command;
+	const char *user_name;	/* -d */
+	const char *config_file;
+	char **assignments;	/* NULL at the end, or NULL */
+	size_t assigned;
+	bool chosen;		/* -l, -c or -o: whoever calls has said which ledger */
+	bool json;
+	const char *address;	/* original recipient, for alias-copies = each; a command's option may set it before tool_load() */
+
+	int64_t now;		/* s; one for the whole run */
+
+	/* made by tool_load and tool_ledger */
+	struct user *user;
+	struct config *config;
+	struct ledger *ledger;	/* NULL: there is none by configuration */
+};
+
+/* One more "name=value" for the configuration: prefix and value are joined. Returns an exit code. */
+int tool_assign(struct tool *t, const char *prefix, const char *value);
+
+/* Become the user, if one was named, and load the configuration. Returns an exit code. */
+int tool_load(struct tool *t);
+/* tool_load, then open the ledger. A missing one is empty; `ledger = none` leaves t->ledger NULL. Returns an exit code. */
+int tool_ledger(struct tool *t);
+void tool_free(struct tool *t);
+
+/* Every record, but none where there is no ledger; as ledger_each. */
+int tool_each(struct tool *t, ledger_visit *visit, void *arg, struct err *err);
+
+/* The options of one command; end a table of options with TOOL_OPTIONS. */
+enum { OPTION_JSON = 256, OPTION_HELP, OPTION_FIRST };
+#define TOOL_OPTIONS \
+	{ "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, OPTION_HELP }, { NULL, 0, NULL, 0 }
+/* getopt_long that deals with --json, --help and mistakes itself. Returns the option, or -1 at the end: the command then returns
+ * *rc, unless that is -1. `options` starts with ':'. */
+int tool_getopt(struct tool *t, int argc, char **argv, const char *options, const struct option *table, int *rc);
+/* Say how the command is used. */
+void tool_help(const struct command *command);
+
+/* Print "dedupdb: text" to standard error, escaped; returns code. */
+int tool_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The same for a wrong command line, with a hint; returns EX_USAGE. */
+int tool_usage(const struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Print err; the exit code is the one for its status, or `code` for a passing trouble. */
+int tool_err(const struct err *err, int code);
+/* A remark that does not change the exit code. Fits the notice of ledgers and mailboxes. */
+void tool_notice(void *arg, const char *text);
+
+/* From here on a first SIGINT, SIGTERM or SIGHUP only sets what tool_stopped() returns, so that work ends between two records; a
+ * second one kills. */
+void tool_catch_signals(void);
+int tool_stopped(void);
+
+extern const struct command cmd_stat, cmd_list, cmd_show, cmd_check, cmd_prune, cmd_forget, cmd_recover;
+
+#endif
