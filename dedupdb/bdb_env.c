@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,21 @@ prepare_recovery(struct bdb *b, struct err *err)
 	return 0;
 }
 
+/* Berkeley DB's own way to open a file follows links and lets children inherit the descriptor for a moment. */
+static int
+open_file(const char *name, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if ((flags & O_CREAT) != 0) {
+		va_start(ap, flags);
+		mode = (mode_t)va_arg(ap, int);
+		va_end(ap);
+	}
+	return open(name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+}
+
 static int
 configure(DB_ENV *env)
 {
@@ -158,8 +174,10 @@ static int
 open_environment(struct bdb *b, bool recover, struct err *err)
 {
 	u_int32_t flags = DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_TXN;
-	int ret = db_env_create(&b->env, 0);
+	int ret = db_env_set_func_open(open_file);
 
+	if (ret == 0)
+		ret = db_env_create(&b->env, 0);
 	if (ret != 0) {
 		b->env = NULL;
 		return bdb_fail(b, "create environment", ret, err), -1;

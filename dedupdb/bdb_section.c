@@ -57,15 +57,18 @@ read_header(struct bdb *b, struct err *err)
 static int
 check_folder(struct bdb *b, struct err *err)
 {
+	unsigned int traits;
 	struct stat st;
 
 	if (fstat(b->dir, &st) == -1)
 		return err_sys(err, "stat", b->path);
 	if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return err_set(err, STATUS_TEMP, "ledger %s: must belong to the user and be writable by nobody else", b->path);
-	if (fs_is_remote(b->dir))
+	traits = fs_traits(b->dir);
+	if ((traits & FS_REMOTE) != 0)
 		return err_set(err, STATUS_TEMP,
 		    "ledger %s: is on a remote file system; set ledger = bdb:/var/lib/dedup-lda/%%u, or a local path", b->path);
+	b->sync_entries = b->strict || (traits & FS_SYNC_COVERS_ENTRY) == 0;
 	return 0;
 }
 
@@ -108,7 +111,6 @@ open_folder(struct bdb *b, struct err *err)
 		b->dir = -1;
 		return -1;
 	}
-	b->sync_entries = b->strict || !fs_sync_covers_entry(b->dir);
 	return 1;
 }
 

@@ -14,7 +14,7 @@ int
 digest_start(struct digest *d, struct err *err)
 {
 	/* OpenSSL's configuration file could load code, and reading it takes longer than hashing a message. */
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 	d->failed = false;
 	d->ctx = EVP_MD_CTX_new();
 	if (d->ctx == NULL)

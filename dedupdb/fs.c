@@ -108,25 +108,8 @@ fs_pread(int fd, void *buf, size_t len, off_t offset, const char *path, struct e
 	return (ssize_t)done;
 }
 
-/* 0 where the system does not say: no file system has that number. */
-static unsigned long
-fs_type(int fd)
-{
-	struct statfs st;
-
-	return fstatfs(fd, &st) == -1 ? 0 : (unsigned long)st.f_type & 0xffffffffUL;
-}
-
-bool
-fs_sync_covers_entry(int fd)
-{
-	unsigned long type = fs_type(fd);
-
-	return type == FS_EXT4 || type == FS_XFS || type == FS_BTRFS;
-}
-
-bool
-fs_is_remote(int fd)
+unsigned int
+fs_traits(int fd)
 {
 	static const unsigned long remote[] = {
 		0x6969UL,	/* NFS */
@@ -143,13 +126,19 @@ fs_is_remote(int fd)
 		0x01021997UL,	/* 9P */
 		0x65735546UL,	/* FUSE: sshfs, GlusterFS and the like */
 	};
-	unsigned long type = fs_type(fd);
+	struct statfs st;
+	unsigned long type;
 	size_t i;
 
+	if (fstatfs(fd, &st) == -1)
+		return 0;
+	type = (unsigned long)st.f_type & 0xffffffffUL;
+	if (type == FS_EXT4 || type == FS_XFS || type == FS_BTRFS)
+		return FS_SYNC_COVERS_ENTRY;
 	for (i = 0; i < sizeof(remote) / sizeof(remote[0]); i++)
 		if (type == remote[i])
-			return true;
-	return false;
+			return FS_REMOTE;
+	return 0;
 }
 
 int

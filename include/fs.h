@@ -33,10 +33,13 @@ int fs_write(int fd, const void *buf, size_t len, size_t *written, const char *p
 /* Read len bytes at offset; returns how many there were (short only at the end of the file), or -1. */
 ssize_t fs_pread(int fd, void *buf, size_t len, off_t offset, const char *path, struct err *err);
 
-/* Does fsync() of a new file also make its entry in the folder durable? True on ext4, XFS and Btrfs. */
-bool fs_sync_covers_entry(int fd);
-/* Is this a remote file system, where memory that processes share through a file is not defined? */
-bool fs_is_remote(int fd);
+enum fs_trait {
+	FS_SYNC_COVERS_ENTRY = 1,	/* fsync() of a new file also makes its entry in the folder durable: ext4, XFS and Btrfs */
+	FS_REMOTE = 2			/* memory that processes share through a file is not defined there: NFS and its like */
+};
+
+/* What is known of the file system that fd is on: a set of enum fs_trait. */
+unsigned int fs_traits(int fd);
 
 /* An unnamed file for a message that is too large for memory: gone when the process is. Returns a descriptor or -1. */
 int fs_unnamed(const char *folder, struct err *err);

@@ -78,6 +78,15 @@ check_entry(const char *path, int fd, bool folder, int64_t owner, struct err *er
 	return 0;
 }
 
+/* Most users have no file: one question instead of a walk. */
+static bool
+is_missing(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 /* Returns a descriptor of the folder, -1 with an error, or -2: there is none. */
 static int
 open_folder(const char *path, char folder[PATH_MAX], const char **base, struct err *err)
@@ -156,6 +165,8 @@ config_file_read(const char *path, int64_t owner, char **text, size_t *len, stru
 	int folder, fd = -1, result = -1;
 
 	*text = NULL;
+	if (is_missing(path))
+		return 0;
 	folder = open_folder(path, folder_path, &base, err);
 	if (folder < 0)
 		return folder == -2 ? 0 : -1;

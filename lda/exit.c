@@ -55,8 +55,8 @@ die(int sig)
 void
 exit_on_signals(void)
 {
-	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGXCPU, SIGUSR1, SIGUSR2, SIGPROF, SIGSYS,
-		SIGTRAP, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2, SIGSYS, SIGSEGV, SIGBUS,
+		SIGFPE, SIGILL, SIGABRT };
 	static const int ignored[] = { SIGPIPE, SIGXFSZ };	/* their system calls fail instead */
 	struct sigaction sa;
 	sigset_t none;

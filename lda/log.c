@@ -18,6 +18,7 @@
 struct log {
 	enum log_target target;
 	bool json, verbose;
+	bool syslog;		/* somebody listens there */
 	int fd;			/* of the log file, else -1 */
 	char *queue;		/* for standard error */
 	size_t queued;
@@ -49,8 +50,10 @@ log_open(struct log **out, const struct config *config, bool verbose, struct err
 			log_close(&log);
 			return -1;
 		}
-	} else if (log->target == LOG_TO_SYSLOG)
+	} else if (log->target == LOG_TO_SYSLOG) {
+		log->syslog = access("/dev/log", F_OK) == 0;	/* without a logger there is nothing to format for it */
 		openlog("dedup-lda", LOG_PID, LOG_MAIL);
+	}
 	*out = log;
 	return 0;
 }
@@ -212,7 +215,7 @@ log_write(struct log *log, const struct log_line *line, bool warning)
 		queue(log, &t);
 	if (log->target == LOG_TO_FILE)
 		write_file(log, line);
-	else if (log->target == LOG_TO_SYSLOG)
+	else if (log->syslog)
 		syslog(warning ? LOG_WARNING : LOG_INFO, "%s", t.bytes);
 }
 

@@ -169,7 +169,7 @@ maildir_stage(struct mailbox *box, const struct message *msg, const struct finge
 
 	if (fill_stage(m, msg, fp, err) == -1 || fs_sync(m->fd, m->folder.path, err) == -1)
 		return -1;
-	if ((m->options->strict || !fs_sync_covers_entry(m->folder.tmp)) && fs_sync(m->folder.tmp, m->folder.path, err) == -1)
+	if (m->folder.strict && fs_sync(m->folder.tmp, m->folder.path, err) == -1)
 		return -1;
 	return make_intent(m, intent, err);
 }

@@ -13,7 +13,7 @@
 
 #define FOLDER_NAME_MAX 200	/* bytes */
 
-static const struct maildir_folder closed = { NULL, -1, -1, -1 };
+static const struct maildir_folder closed = { .dir = -1, .tmp = -1, .new = -1 };
 
 void
 maildir_folder_close(struct maildir_folder *f)
@@ -83,18 +83,31 @@ is_missing(int dir, const char *name)
 	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
 }
 
-/* The Maildir itself: made only in a folder of the user's own. */
+/* Only in a folder of the user's own: elsewhere, and where there is no such folder, a file system may be missing. */
 static int
-open_root(struct maildir_folder *f, int parent, const char *base, bool make, bool *made, struct err *err)
+make_root(struct maildir_folder *f, bool *made, struct err *err)
 {
+	const char *base;
 	struct stat st;
+	int parent = fs_open_parent(f->path, &base, err);
 
-	bool ours = fstat(parent, &st) == 0 && st.st_uid == geteuid();
+	if (parent == -1)
+		return -1;
+	if (fstat(parent, &st) == 0 && st.st_uid == geteuid())
+		f->dir = open_or_make(parent, base, f->path, true, made, err);
+	else
+		err_set(err, STATUS_TEMP, "mailbox %s: does not exist, and its parent folder is not the user's own", f->path);
+	close(parent);
+	return f->dir == -1 ? -1 : 0;
+}
 
-	f->dir = open_or_make(parent, base, f->path, make && ours, made, err);
-	if (f->dir == -1 && make && !ours && is_missing(parent, base))
-		return err_set(err, STATUS_TEMP, "mailbox %s: does not exist, and its parent folder is not the user's own", f->path);
-	return f->dir == -1 ? -1 : check_owner(f->dir, f->path, err);
+static int
+open_root(struct maildir_folder *f, bool make, bool *made, struct err *err)
+{
+	f->dir = fs_open_dir(f->path, err);
+	if (f->dir == -1 && (!make || errno != ENOENT || make_root(f, made, err) == -1))
+		return -1;
+	return check_owner(f->dir, f->path, err);
 }
 
 static void
@@ -185,39 +198,40 @@ enter_folder(struct maildir_folder *f, const struct mailbox_options *options, bo
 
 /* What this delivery made must outlive a power cut with the message in it; strictly, also what a delivery that crashed had made. */
 static int
-sync_made(const struct maildir_folder *f, int parent, bool made, bool strict, struct err *err)
+sync_made(const struct maildir_folder *f, const char *root, bool made, struct err *err)
 {
-	if (!made && !strict && fs_sync_covers_entry(f->tmp))
+	const char *base;
+	int parent, ret = 0;
+
+	if (!made && !f->strict)
 		return 0;
 	if (fs_sync(f->dir, f->path, err) == -1)
 		return -1;
+	parent = fs_open_parent(root, &base, err);
+	if (parent == -1)
+		return -1;
 	if (fsync(parent) == -1 && errno != EBADF)	/* EBADF: a parent that may be searched but not read */
-		return err_sys(err, "fsync folder of", f->path);
-	return 0;
+		ret = err_sys(err, "fsync folder of", root);
+	close(parent);
+	return ret;
 }
 
 int
 maildir_folder_open(struct maildir_folder *f, const struct mailbox_options *options, struct err *err)
 {
-	const char *base;
-	bool made = false;
-	int ret = -1, parent;
+	bool make = !options->existing, made = false;
+	int ret = -1;
 
 	*f = closed;
-	parent = fs_open_parent(options->path, &base, err);
-	if (parent == -1)
-		return -1;
 	f->path = strdup(options->path);
-	if (f->path == NULL) {
-		err_sys(err, "open mailbox", options->path);
+	if (f->path == NULL)
+		return err_sys(err, "open mailbox", options->path);
+	if (open_root(f, make, &made, err) == -1 || enter_folder(f, options, &made, err) == -1 ||
+	    open_parts(f, make, &made, err) == -1)
 		goto done;
-	}
-	if (open_root(f, parent, base, !options->existing, &made, err) == -1 || enter_folder(f, options, &made, err) == -1 ||
-	    open_parts(f, !options->existing, &made, err) == -1)
-		goto done;
-	ret = sync_made(f, parent, made, options->strict, err);
+	f->strict = options->strict || (fs_traits(f->tmp) & FS_SYNC_COVERS_ENTRY) == 0;
+	ret = sync_made(f, options->path, made, err);
 done:
-	close(parent);
 	if (ret == -1)
 		maildir_folder_close(f);
 	return ret;

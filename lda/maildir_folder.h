@@ -11,6 +11,7 @@
 struct maildir_folder {
 	char *path;
 	int dir, tmp, new;	/* descriptors; -1: not open */
+	bool strict;		/* a durable file needs its folder synced as well */
 };
 
 /* Open the Maildir of these options, and in it the folder they name. A missing Maildir is made in a folder of the user's own; a missing

@@ -10,6 +10,7 @@
 #include <db.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "user.h"
 #include "version.h"
 
+#define HEAP_STEP (512 * 1024)	/* bytes */
 #define STARTUP_LIMIT 60U	/* s, until the configuration says time-limit */
 
 struct agent {
@@ -67,9 +69,14 @@ become_user(struct agent *a, struct err *err)
 {
 	int ret;
 
-	if (getuid() != geteuid() || getgid() != getegid())
+	uid_t real, effective, saved;
+	gid_t gid, egid, sgid;
+
+	if (getresuid(&real, &effective, &saved) == -1 || getresgid(&gid, &egid, &sgid) == -1)
+		return err_sys(err, "read the process's user", NULL);
+	if (real != effective || gid != egid)
 		return err_set(err, STATUS_USAGE, "must not be installed set-user-id or set-group-id");
-	if (geteuid() != 0) {
+	if (effective != 0) {
 		ret = user_current(&a->user, err);
 		if (ret == 0 && a->options.user != NULL && strcmp(a->options.user, a->user->name) != 0)
 			return err_set(err, STATUS_USAGE, "only root may use -d");
@@ -197,6 +204,8 @@ main(int argc, char **argv)
 	struct err err = { .status = STATUS_OK };
 	int code = 0;
 
+	mallopt(M_TOP_PAD, HEAP_STEP);	/* one growth of the heap instead of one per buffer */
+	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_STEP);
 	fill_standard_descriptors();
 	umask(077);
 	exit_on_signals();

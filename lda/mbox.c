@@ -232,7 +232,7 @@ sync_folder(const struct mbox *b, struct err *err)
 {
 	int dir, ret;
 
-	if (!b->made && !b->options->strict && fs_sync_covers_entry(b->fd))
+	if (!b->made && !b->options->strict && (fs_traits(b->fd) & FS_SYNC_COVERS_ENTRY) != 0)
 		return 0;
 	dir = openat(b->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (dir == -1 && errno == EACCES)

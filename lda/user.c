@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,17 +41,65 @@ user_free(struct user **user)
 	*user = NULL;
 }
 
+/* Split a line of passwd(5) at its colons. Returns true when it is the uid's; the fields are then inside line. */
+static bool
+is_line_of(char *line, uid_t uid, char **name, char **home)
+{
+	char *fields[7], *end;
+	unsigned long number;
+	size_t n = 0;
+
+	line[strcspn(line, "\n")] = '\0';
+	while (n < 7 && line != NULL)
+		fields[n++] = strsep(&line, ":");
+	if (n < 7 || fields[0][0] == '\0' || fields[2][0] < '0' || fields[2][0] > '9')
+		return false;
+	number = strtoul(fields[2], &end, 10);
+	*name = fields[0];
+	*home = fields[5];
+	return *end == '\0' && number == uid;
+}
+
+/* Nearly every user is in this file. The name service would look there too, but only after it has tried to reach a cache daemon, and
+ * with a system call per line. Returns the line, to be freed, or NULL. */
+static char *
+find_local(uid_t uid, char **name, char **home)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	char *line = NULL;
+	size_t size = 0;
+	bool found = false;
+
+	if (f == NULL)
+		return NULL;
+	while (!found && getline(&line, &size, f) != -1)
+		found = is_line_of(line, uid, name, home);
+	fclose(f);
+	if (!found) {
+		free(line);
+		line = NULL;
+	}
+	return line;
+}
+
 int
 user_current(struct user **user, struct err *err)
 {
-	const char *home = getenv("HOME");
-	struct passwd *pw = getpwuid(getuid());
-	char name[32];
+	char unnamed[32], *line, *name = unnamed, *home = NULL;
+	const char *told = getenv("HOME");
+	uid_t uid = getuid();
+	struct passwd *pw;
+	int ret;
 
-	snprintf(name, sizeof(name), "uid%lu", (unsigned long)getuid());
-	if (home == NULL || home[0] != '/')
-		home = pw != NULL ? pw->pw_dir : NULL;
-	return make_user(user, pw != NULL ? pw->pw_name : name, home, getuid(), getgid(), err);
+	snprintf(unnamed, sizeof(unnamed), "uid%lu", (unsigned long)uid);
+	line = find_local(uid, &name, &home);
+	if (line == NULL && (pw = getpwuid(uid)) != NULL) {
+		name = pw->pw_name;
+		home = pw->pw_dir;
+	}
+	ret = make_user(user, name, told != NULL && told[0] == '/' ? told : home, uid, getgid(), err);
+	free(line);
+	return ret;
 }
 
 int
