@@ -33,7 +33,7 @@ endif
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
-object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_OBJECTS = $(call object,$(wildcard dedupdb/*.c))
 LDA_OBJECTS = $(call object,$(filter-out lda/main.c,$(wildcard lda/*.c)))
 TOOL_OBJECTS = $(call object,$(wildcard tools/*.c))
@@ -46,7 +46,7 @@ MANUALS = $(wildcard man/*.[0-9])
 
 all: $(PROGRAMS)
 
-$(BUILD)/dedup-lda: $(BUILD)/lda/main.o $(LIBRARIES)
+$(BUILD)/dedup-lda: $(BUILD)/obj/lda/main.o $(LIBRARIES)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS)
 
 $(BUILD)/dedupdb: $(TOOL_OBJECTS) $(LIBRARIES)
@@ -59,7 +59,7 @@ $(BUILD)/liblda.a: $(LDA_OBJECTS)
 	rm -f $@
 	$(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c
+$(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 

@@ -220,14 +220,26 @@ parse(struct reader *r, const char *p, size_t len, struct err *err)
 	return 0;
 }
 
+/* The message owns what the header has found, from the start: a spill may ask for it. */
+static void
+take_fields(struct reader *r)
+{
+	r->m->fields = r->header.fields;
+	r->m->count = r->header.count;
+	r->m->envelope = r->header.envelope;
+}
+
 static int
 read_all(struct reader *r, int fd, struct err *err)
 {
 	char chunk[CHUNK];
 	ssize_t n;
+	int parsed;
 
 	while ((n = read_some(fd, chunk, sizeof(chunk), err)) > 0) {
-		if (keep(r, chunk, (size_t)n, err) == -1 || parse(r, chunk, (size_t)n, err) == -1)
+		parsed = parse(r, chunk, (size_t)n, err);
+		take_fields(r);
+		if (parsed == -1 || keep(r, chunk, (size_t)n, err) == -1)
 			return -1;
 		r->m->size += (uint64_t)n;
 	}
@@ -238,20 +250,16 @@ read_all(struct reader *r, int fd, struct err *err)
 static int
 finish(struct reader *r, struct err *err)
 {
+	int ended;
+
 	if (!r->in_body) {
-		if (header_end(&r->header, err) == -1)
+		ended = header_end(&r->header, err);
+		take_fields(r);
+		if (ended == -1)
 			return -1;
 		body_add(&r->body, r->header.line, r->header.line_len);
 	}
-	if (body_end(&r->body, r->m->digest, err) == -1)
-		return -1;
-	r->m->fields = r->header.fields;
-	r->m->count = r->header.count;
-	r->m->envelope = r->header.envelope;
-	r->header.fields = NULL;
-	r->header.count = 0;
-	r->header.envelope = NULL;
-	return 0;
+	return body_end(&r->body, r->m->digest, err);
 }
 
 int
@@ -272,6 +280,9 @@ message_read(struct message **m, int fd, const struct message_options *options, 
 		goto out_header;
 	ret = 0;
 out_header:
+	r.header.fields = NULL;
+	r.header.count = 0;
+	r.header.envelope = NULL;
 	header_drop(&r.header);
 out_body:
 	body_drop(&r.body);

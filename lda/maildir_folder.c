@@ -56,6 +56,14 @@ check_owner(int fd, const char *path, struct err *err)
 	return 0;
 }
 
+static bool
+is_missing(int dir, const char *name)
+{
+	struct stat st;
+
+	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
+}
+
 /* tmp/, new/ and cur/ of an open folder. With make they are made where they are missing. */
 static int
 open_parts(struct maildir_folder *f, bool make, bool *made, struct err *err)
@@ -66,21 +74,15 @@ open_parts(struct maildir_folder *f, bool make, bool *made, struct err *err)
 	if (f->tmp == -1)
 		return -1;
 	f->new = open_or_make(f->dir, "new", f->path, make, made, err);
-	if (f->new == -1 || !make)
-		return f->new == -1 ? -1 : 0;
+	if (f->new == -1)
+		return -1;
+	if (!make || !is_missing(f->dir, "cur"))
+		return 0;
 	cur = open_or_make(f->dir, "cur", f->path, make, made, err);
 	if (cur == -1)
 		return -1;
 	close(cur);
 	return 0;
-}
-
-static bool
-is_missing(int dir, const char *name)
-{
-	struct stat st;
-
-	return fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT;
 }
 
 /* Only in a folder of the user's own: elsewhere, and where there is no such folder, a file system may be missing. */

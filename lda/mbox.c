@@ -314,7 +314,7 @@ check_place(struct mbox *b, struct err *err)
 static void
 take_back(struct mbox *b)
 {
-	uint64_t size;
+	uint64_t size = 0;
 
 	if (file_size(b, &size, NULL) == -1 || entry_is_tail(&b->entry, b->fd, size, b->message, false, NULL) != 1)
 		return;
@@ -326,7 +326,7 @@ static int
 mbox_publish(struct mailbox *box, struct err *err)
 {
 	struct mbox *b = mbox_of(box);
-	uint64_t size;
+	uint64_t size = 0;
 
 	if (b->message == NULL)
 		return err_set(err, STATUS_TEMP, "append to %s: nothing is staged", b->options->path);
@@ -375,7 +375,7 @@ cut(const struct mbox *b, const struct mbox_entry *e, uint64_t size, const struc
 static enum settled
 settle_entry(struct mbox *b, const struct mbox_entry *e, const struct message *m, struct err *err)
 {
-	uint64_t size, start, end;
+	uint64_t size = 0, start, end;
 	bool prefix;
 	int got;
 

@@ -28,7 +28,7 @@
 
 #define MBOX_TAG 'B'
 #define MBOX_PREFIX_MAX 4096	/* bytes before the entry whose digest is recorded */
-#define MBOX_KEEP_MAX (512 * 1024)	/* bytes of an entry that is kept in memory to be written at once */
+#define MBOX_KEEP_MAX ((size_t)512 * 1024)	/* bytes of an entry that is kept in memory to be written at once */
 
 struct mbox_entry {
 	char path[PATH_MAX];			/* of the mbox */

@@ -27,29 +27,28 @@ struct witness {
 /* Reads an mbox in pieces of any size. An entry begins with "From " at offset 0 or after an empty line. */
 struct witness_reader {
 	/* found: an entry with the id (and the wanted digests), at [start, end). Nothing is read any more then. */
-	bool found;
 	uint64_t start, end;
 	struct witness seen;
+	bool found;
 
 	/* private */
-	char id[MBOX_ID_HEX];
-	const struct witness *want;
-	enum { WITNESS_OUTSIDE, WITNESS_FROM, WITNESS_HEADER, WITNESS_BODY } part;
-	uint64_t offset;		/* of the next byte */
-	uint64_t entry;			/* where the open entry began */
-	bool after_empty;		/* the line before this one is empty */
-	size_t matched;			/* bytes of "From " that this line began with */
-	uint64_t column;		/* bytes of this line so far */
-	char first;			/* the first of them */
+	bool failed;
 	bool spoiled;			/* there are NULs in the open entry's From_ line */
 	bool id_seen, id_ok;		/* in the open entry's header */
 	bool named, counts;		/* this header line's field is known; it belongs to the digest */
-	size_t line_len;
+	bool after_empty;		/* the line before this one is empty */
+	char first;			/* byte of this line */
+	char id[MBOX_ID_HEX];
 	char line[128];			/* the start of a header line */
+	char tail[64];			/* newlines at the end of the body so far */
+	enum { WITNESS_OUTSIDE, WITNESS_FROM, WITNESS_HEADER, WITNESS_BODY } part;
+	const struct witness *want;
+	uint64_t offset;		/* of the next byte */
+	uint64_t entry;			/* where the open entry began */
+	uint64_t column;		/* bytes of this line so far */
+	size_t matched;			/* bytes of "From " that this line began with */
+	size_t line_len, tail_len;
 	struct digest head, body, cut;	/* cut: the body without the newlines at its end, when they are too many for tail */
-	size_t tail_len;
-	char tail[64];
-	bool failed;
 };
 
 void witness_id(const unsigned char id[MBOX_ID_BYTES], char hex[MBOX_ID_HEX]);
