@@ -1,0 +1,163 @@
+/* A ledger of every kind for the same tests. */
+#ifndef LEDGER_FIXTURE_H
+#define LEDGER_FIXTURE_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dedupdb.h"
+#include "store.h"
+
+#define NOW 1800000000
+#define WINDOW 1000
+
+struct fixture {
+	char folder[64];	/* "" for the store in memory */
+	char url[128];
+	struct ledger *ledger;
+	int notices;
+};
+
+static inline void
+fixture_notice(void *arg, const char *text)
+{
+	struct fixture *f = arg;
+
+	(void)text;
+	f->notices++;
+}
+
+static inline void
+fixture_open(struct fixture *f)
+{
+	struct ledger_options options = { .url = f->url, .window = WINDOW, .lock_timeout_ms = 2000, .create = true,
+		.notice = fixture_notice, .notice_arg = f };
+	struct err err;
+
+	if (ledger_open(&f->ledger, &options, &err) == -1)
+		fail_msg("%s", err.text);
+}
+
+/* Other processes see what one that ended has left. */
+static inline void
+fixture_reopen(struct fixture *f)
+{
+	if (f->folder[0] == '\0')
+		return;
+	ledger_close(&f->ledger);
+	fixture_open(f);
+}
+
+static inline int
+setup_memory(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	snprintf(f->url, sizeof(f->url), "memory:");
+	fixture_open(f);
+	*state = f;
+	return 0;
+}
+
+static inline int
+setup_bdb(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	snprintf(f->folder, sizeof(f->folder), "/tmp/dedup-ledger.XXXXXX");
+	if (mkdtemp(f->folder) == NULL)
+		return -1;
+	snprintf(f->url, sizeof(f->url), "bdb:%s/L", f->folder);
+	fixture_open(f);
+	*state = f;
+	return 0;
+}
+
+static inline int
+teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	if (f->ledger != NULL)
+		ledger_close(&f->ledger);
+	if (f->folder[0] != '\0') {
+		snprintf(command, sizeof(command), "rm -rf %s", f->folder);
+		if (system(command) != 0)
+			return -1;
+	}
+	free(f);
+	return 0;
+}
+
+/* A fingerprint made of a number: n in the first bytes, so that numbers sort like fingerprints. */
+static inline struct fingerprint
+fingerprint_of(unsigned int n)
+{
+	struct fingerprint fp = { { 0 } };
+
+	fp.bytes[0] = (unsigned char)(n >> 16);
+	fp.bytes[1] = (unsigned char)(n >> 8);
+	fp.bytes[2] = (unsigned char)n;
+	fp.bytes[31] = 1;
+	return fp;
+}
+
+static inline struct intent
+intent_of(const char *text)
+{
+	struct intent intent = { .len = strlen(text) };
+
+	memcpy(intent.bytes, text, intent.len);
+	return intent;
+}
+
+static inline void
+claim_as(struct fixture *f, unsigned int n, int64_t now, enum claim_state expected, struct claim *claim)
+{
+	struct fingerprint fp = fingerprint_of(n);
+	struct err err = { .text = "" };
+
+	if (ledger_claim(f->ledger, &fp, now, claim, &err) == -1)
+		fail_msg("%s", err.text);
+	assert_int_equal(claim->state, expected);
+}
+
+static inline void
+decide_as(struct fixture *f, struct claim *claim, const char *text, int64_t now, enum claim_state expected)
+{
+	struct intent intent = intent_of(text);
+	struct err err = { .text = "" };
+
+	if (ledger_decide(f->ledger, claim, &intent, now, &err) == -1)
+		fail_msg("%s", err.text);
+	assert_int_equal(claim->state, expected);
+}
+
+/* Deliver message n at `now`, from beginning to end. A ledger that is damaged under a commit may ask to decide again. */
+static inline void
+deliver_one(struct fixture *f, unsigned int n, int64_t now)
+{
+	struct intent intent = intent_of("intent");
+	struct err err = { .text = "" };
+	struct claim claim;
+	int i;
+
+	claim_as(f, n, now, CLAIM_NEW, &claim);
+	for (i = 0; i < 3 && claim.state == CLAIM_NEW; i++)
+		if (ledger_decide(f->ledger, &claim, &intent, now, &err) == -1)
+			fail_msg("%s", err.text);
+	assert_int_equal(claim.state, CLAIM_WON);
+	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);
+}
+
+#define EVERY_STORE(test) \
+	{ #test " (memory)", test, setup_memory, teardown, NULL }, { #test " (bdb)", test, setup_bdb, teardown, NULL }
+
+#endif

@@ -1,0 +1,285 @@
+/* What only the Berkeley DB store promises: it heals, it stays small, and it never hangs on a process that died. */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+
+#include "fs.h"
+#include "ledger_fixture.h"
+
+static void
+path_of(const struct fixture *f, const char *name, char path[256])
+{
+	snprintf(path, 256, "%s/L/%s", f->folder, name);
+}
+
+static void
+overwrite(const char *path, off_t size)
+{
+	unsigned char noise[4096];
+	int fd = open(path, O_WRONLY);
+	off_t at;
+	size_t i;
+
+	assert_int_not_equal(fd, -1);
+	for (i = 0; i < sizeof(noise); i++)
+		noise[i] = (unsigned char)(i * 2654435761U >> 13);
+	for (at = 0; at < size; at += (off_t)sizeof(noise))
+		assert_int_equal(pwrite(fd, noise, sizeof(noise), at), sizeof(noise));
+	close(fd);
+}
+
+static void
+damage(const struct fixture *f, const char *name, int how)
+{
+	char path[256];
+	struct stat st;
+
+	path_of(f, name, path);
+	assert_int_equal(stat(path, &st), 0);
+	switch (how) {
+	case 0:
+		assert_int_equal(unlink(path), 0);
+		break;
+	case 1:
+		assert_int_equal(truncate(path, 0), 0);
+		break;
+	case 2:
+		assert_int_equal(truncate(path, st.st_size / 2), 0);
+		break;
+	default:
+		overwrite(path, st.st_size);
+	}
+}
+
+/* Whatever is done to whatever file at rest: the next delivery works, and the one after it finds that one. */
+static void
+test_every_file_damaged(void **state)
+{
+	static const char *const names[] = { "lock", "env/ledger.db", "env/log.0000000001", "env/__db.001", "env/__db.002",
+		"env/__db.003" };
+	struct fixture *f = *state;
+	struct claim claim;
+	unsigned int n = 0;
+	size_t i;
+	int how;
+
+	deliver_one(f, n++, NOW);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		for (how = 0; how < 4; how++) {
+			char command[256];
+
+			ledger_close(&f->ledger);
+			snprintf(command, sizeof(command), "rm -rf %s/L", f->folder);
+			assert_int_equal(system(command), 0);
+			fixture_open(f);
+			deliver_one(f, n++, NOW);
+			ledger_close(&f->ledger);
+			damage(f, names[i], how);
+			fixture_open(f);
+			deliver_one(f, n, NOW);
+			fixture_reopen(f);
+			claim_as(f, n++, NOW, CLAIM_DUPLICATE, &claim);
+		}
+	}
+}
+
+/* Region files cost nothing to make again: no record is lost with them. */
+static void
+test_regions_lost(void **state)
+{
+	static const char *const names[] = { "env/__db.001", "env/__db.002", "env/__db.003" };
+	struct fixture *f = *state;
+	struct claim claim;
+	size_t i;
+	int how;
+
+	deliver_one(f, 1, NOW);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		for (how = 0; how < 4; how++) {
+			ledger_close(&f->ledger);
+			damage(f, names[i], how);
+			fixture_open(f);
+			claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+		}
+	assert_int_equal(f->notices, 12);
+}
+
+/* A process that dies in a section leaves no lock and no lost record. */
+static void
+test_killed_at_work(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	deliver_one(f, 1, NOW);
+	ledger_close(&f->ledger);
+	for (i = 0; i < 40; i++) {
+		pid = fork();
+		if (pid == 0) {
+			unsigned int n = 0;
+
+			fixture_open(f);
+			for (;;)
+				deliver_one(f, 1000 * (i + 1) + n++, NOW);
+		}
+		clock_sleep_ms(3 + (int)(i % 7));
+		kill(pid, SIGKILL);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		fixture_open(f);
+		claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+		deliver_one(f, 500 + i, NOW);
+		ledger_close(&f->ledger);
+	}
+	fixture_open(f);
+	for (i = 0; i < 40; i++)
+		claim_as(f, 500 + i, NOW, CLAIM_DUPLICATE, &claim);
+}
+
+/* Another process repaired while we had the environment open: our handles are worthless, our next answer is not. */
+static void
+test_repaired_by_another(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture other = *f;
+	struct claim claim, theirs;
+
+	claim_as(f, 1, NOW, CLAIM_NEW, &claim);
+	other.ledger = NULL;
+	damage(f, "env/__db.002", 3);
+	fixture_open(&other);
+	deliver_one(&other, 2, NOW);
+	claim_as(&other, 3, NOW, CLAIM_NEW, &theirs);
+	decide_as(f, &claim, "x", NOW, CLAIM_WON);
+	claim_as(f, 2, NOW, CLAIM_DUPLICATE, &claim);
+	claim_as(&other, 1, NOW, CLAIM_PENDING, &claim);
+	ledger_close(&other.ledger);
+}
+
+static int
+count(void *arg, struct claim *claim, struct err *err)
+{
+	unsigned int *n = arg;
+
+	(void)claim;
+	(void)err;
+	(*n)++;
+	return 0;
+}
+
+/* No cron job: inserts drop what expired. */
+static void
+test_clock_hand(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = clock_now();
+	unsigned int i, n = 0;
+
+	for (i = 0; i < 400; i++)
+		deliver_one(f, i * 10, now - 2 * WINDOW);
+	for (i = 0; i < 400; i++)
+		deliver_one(f, i * 10 + 5, now);
+	assert_int_equal(ledger_each(f->ledger, now, count, &n, NULL), 0);
+	assert_in_range(n, 400, 533);
+}
+
+static bool
+never(void *arg, const void *value, size_t len)
+{
+	(void)arg;
+	(void)value;
+	(void)len;
+	return false;
+}
+
+/* What another version wrote, or nobody: not understood, so it does not keep a message out. */
+static void
+test_undecodable_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_options lo = { .url = f->url, .lock_timeout_ms = 1000, .create = true };
+	char path[256];
+	struct store_options so = { .path = path, .ledger = &lo, .expired = never };
+	struct store_value value = { .len = 3, .bytes = "\xff??" };
+	struct fingerprint fp = fingerprint_of(1);
+	struct store *store;
+	struct claim claim;
+	struct err err;
+
+	snprintf(path, sizeof(path), "%s/L", f->folder);
+	assert_int_equal(store_bdb.open(&store, &so, &err), 0);
+	assert_int_equal(store_bdb.put(store, &fp, NULL, &value, true, false, NULL, &err), STORE_OK);
+	store_bdb.close(&store);
+	claim_as(f, 1, NOW, CLAIM_NEW, &claim);
+	assert_true(claim.present);
+	decide_as(f, &claim, "x", NOW, CLAIM_WON);
+}
+
+static void
+test_held_lock_times_out(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_options lo = { .url = f->url, .window = WINDOW, .lock_timeout_ms = 50, .create = true };
+	struct fingerprint fp = fingerprint_of(1);
+	struct ledger *second;
+	struct claim claim;
+	struct err err;
+	char path[256];
+	int fd;
+
+	deliver_one(f, 1, NOW);
+	path_of(f, "lock", path);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fs_try_lock(fd, path, &err), 1);
+	assert_int_equal(ledger_open(&second, &lo, &err), 0);
+	assert_int_equal(ledger_claim(second, &fp, NOW, &claim, &err), -1);
+	close(fd);
+	assert_int_equal(ledger_claim(second, &fp, NOW, &claim, &err), 0);
+	ledger_close(&second);
+}
+
+static void
+test_absent_without_create(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_options lo = { .url = f->url, .window = WINDOW, .lock_timeout_ms = 50 };
+	struct fingerprint fp = fingerprint_of(1);
+	struct ledger *ledger;
+	struct ledger_stat stat_;
+	struct claim claim;
+	struct stat st;
+	char path[256];
+
+	assert_int_equal(ledger_open(&ledger, &lo, NULL), 0);
+	assert_int_equal(ledger_claim(ledger, &fp, NOW, &claim, NULL), 0);
+	assert_int_equal(claim.state, CLAIM_NEW);
+	assert_int_equal(ledger_stat(ledger, &stat_, NULL), 0);
+	assert_false(stat_.exists);
+	ledger_close(&ledger);
+	path_of(f, "", path);
+	assert_int_equal(stat(path, &st), -1);
+}
+
+#define BDB(test) { #test, test, setup_bdb, teardown, NULL }
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BDB(test_every_file_damaged),
+		BDB(test_regions_lost),
+		BDB(test_killed_at_work),
+		BDB(test_repaired_by_another),
+		BDB(test_clock_hand),
+		BDB(test_undecodable_is_replaced),
+		BDB(test_held_lock_times_out),
+		BDB(test_absent_without_create),
+	};
+
+	return cmocka_run_group_tests_name("store_bdb", tests, NULL, NULL);
+}
