@@ -62,7 +62,7 @@ struct mailbox_ops {
 	/* Keep others out until close; NULL for kinds that need no lock. The ledger must be asked again once it is held. */
 	int (*lock)(struct mailbox *box, struct err *err);
 	/* Write what no mail reader sees yet, durably, and say in intent how anyone can publish it. After a crash it is rubbish that
-	 * nobody sees. */
+	 * nobody sees. The message is borrowed until publish returns. */
 	int (*stage)(struct mailbox *box, const struct message *m, const struct fingerprint *fp, struct intent *intent,
 	    struct err *err);
 	/* Make the staged message visible, durably. 0: it survives power loss. -1: it may or may not be visible; the record stays. */

@@ -21,4 +21,7 @@ enum recovered {
 int recover_record(struct ledger *ledger, struct claim *claim, const struct mailbox_options *base, int64_t now, int64_t window,
     enum recovered *result, struct err *err);
 
+/* Remove left-over stages of this mailbox that no record of the ledger names (I4), where its kind leaves any. Returns how many, or -1. */
+int recover_sweep(struct ledger *ledger, struct mailbox *box, int64_t now, struct err *err);
+
 #endif

@@ -15,7 +15,9 @@
 #include "fs.h"
 #include "head.h"
 #include "identify.h"
+#include "recover.h"
 
+#define SWEEP_ONE_IN 64
 #define ROUNDS_MAX 16	/* races with other copies that are followed before the MTA's retry is the better way */
 
 struct work {
@@ -321,6 +323,15 @@ deliver_once(struct work *w, struct err *err)
 	return done == 1 ? 0 : -1;
 }
 
+/* Crashes of the past leave stages that nobody comes back for. Looking for them costs a folder's listing, so one delivery in
+ * SWEEP_ONE_IN does it, chosen by its fingerprint. */
+static void
+sweep(struct work *w)
+{
+	if (w->box != NULL && w->known && w->d->ledger != NULL && w->fp.bytes[0] % SWEEP_ONE_IN == 0)
+		(void)recover_sweep(w->d->ledger, w->box, clock_now(), NULL);
+}
+
 static void
 log_time(struct log_line *line, const char *key, int64_t t)
 {
@@ -407,6 +418,8 @@ deliver(const struct delivery *d, int fd, struct err *err)
 	if (ret == 0)
 		ret = d->ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
 	log_outcome(w, ret == 0 ? NULL : err);
+	if (ret == 0)
+		sweep(w);
 	finish(w);
 	free(w);
 	return ret;

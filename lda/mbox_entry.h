@@ -19,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../dedupdb/digest.h"
+#include "digest.h"
 #include "mailbox.h"
 #include "mbox_witness.h"
 #include "message.h"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../dedupdb/digest.h"
+#include "digest.h"
 #include "status.h"
 
 /* How many newlines are missing before an entry at that offset: 0, 1 or 2, or -1. */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../dedupdb/digest.h"
+#include "digest.h"
 #include "status.h"
 
 #define MBOX_ID_BYTES 16

@@ -62,3 +62,37 @@ done:
 	ops->close(&box);
 	return ret;
 }
+
+struct question {
+	struct ledger *ledger;
+	int64_t now;
+	bool named;
+};
+
+static int
+is_named(void *arg, struct claim *claim, struct err *err)
+{
+	struct question *q = arg;
+
+	(void)err;
+	if (claim->record.state != RECORD_DELIVERED)	/* one that can't be read might name it */
+		q->named = true;
+	return q->named;
+}
+
+static int
+named(void *arg, const char *digits)
+{
+	struct question *q = arg;
+
+	q->named = false;
+	return ledger_each_prefix(q->ledger, digits, q->now, is_named, q, NULL) == -1 ? -1 : q->named;
+}
+
+int
+recover_sweep(struct ledger *ledger, struct mailbox *box, int64_t now, struct err *err)
+{
+	struct question q = { .ledger = ledger, .now = now };
+
+	return box->ops->sweep == NULL ? 0 : box->ops->sweep(box, now, named, &q, err);
+}

@@ -46,29 +46,6 @@ visit(void *arg, struct claim *claim, struct err *err)
 	return 0;
 }
 
-static int
-is_named(void *arg, struct claim *claim, struct err *err)
-{
-	bool *named = arg;
-
-	(void)err;
-	if (claim->record.state != RECORD_DELIVERED)	/* one that can't be read might name it */
-		*named = true;
-	return *named;
-}
-
-/* I4: a stage that a record names is never removed. */
-static int
-named(void *arg, const char *digits)
-{
-	struct tool *t = arg;
-	bool yes = false;
-
-	if (ledger_each_prefix(t->ledger, digits, t->now, is_named, &yes, NULL) == -1)
-		return -1;
-	return yes;
-}
-
 /* Returns an exit code. A mailbox that is not there is not made for this. */
 static int
 sweep(struct recovery *r)
@@ -83,7 +60,7 @@ sweep(struct recovery *r)
 		return EX_OK;
 	if (ops->open(&box, &r->base, &err) == -1)
 		return tool_err(&err, EX_TEMPFAIL);
-	n = ops->sweep(box, r->t->now, named, r->t, &err);
+	n = recover_sweep(r->t->ledger, box, r->t->now, &err);
 	ops->close(&box);
 	if (n == -1)
 		return tool_err(&err, EX_TEMPFAIL);
