@@ -89,8 +89,8 @@ is_unchanged(const char *p)
 	return (blank | zero_bytes(word ^ EACH_BYTE('\t'))) == 0;
 }
 
-/* How many bytes of p, which starts with no blank, stay as they are: up to a TAB, two blanks in a row or a blank at the end. Most lines
- * do as a whole, which is found out by words. */
+/* How many bytes of p, which starts with no blank, stay as they are: up to a TAB, two blanks in a row or a blank at the end. Most
+ * lines do as a whole, which is found out by words. */
 static size_t
 unchanged_run(const char *p, size_t len)
 {

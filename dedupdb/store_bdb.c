@@ -87,7 +87,7 @@ dbt_in(const void *data, size_t len)
 	DBT dbt;
 
 	memset(&dbt, 0, sizeof(dbt));
-	dbt.data = (void *)(uintptr_t)data;
+	memcpy(&dbt.data, &data, sizeof(data));		/* the library only reads it, but does not say const */
 	dbt.size = (u_int32_t)len;
 	return dbt;
 }

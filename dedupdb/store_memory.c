@@ -95,12 +95,12 @@ compare(const struct entry *entry, const struct store_value *expected, struct st
 static enum store_result
 insert(struct memory *m, size_t i, const struct fingerprint *key, struct err *err)
 {
-	struct entry **grown;
-	size_t size;
+	struct entry **grown, *fresh;
+	size_t at, size;
 
 	if (m->len == m->size) {
 		size = m->size == 0 ? 64 : 2 * m->size;
-		grown = reallocarray(m->entries, size, sizeof(*grown));
+		grown = reallocarray(m->entries, size, sizeof(struct entry *));
 		if (grown == NULL) {
 			err_sys(err, "ledger in memory", NULL);
 			return STORE_FAILED;
@@ -108,15 +108,15 @@ insert(struct memory *m, size_t i, const struct fingerprint *key, struct err *er
 		m->entries = grown;
 		m->size = size;
 	}
-	memmove(&m->entries[i + 1], &m->entries[i], (m->len - i) * sizeof(struct entry *));
-	m->entries[i] = calloc(1, sizeof(struct entry));
-	if (m->entries[i] == NULL) {
-		memmove(&m->entries[i], &m->entries[i + 1], (m->len - i) * sizeof(struct entry *));
+	fresh = calloc(1, sizeof(*fresh));
+	if (fresh == NULL) {
 		err_sys(err, "ledger in memory", NULL);
 		return STORE_FAILED;
 	}
-	m->entries[i]->key = *key;
-	m->len++;
+	fresh->key = *key;
+	for (at = m->len++; at > i; at--)
+		m->entries[at] = m->entries[at - 1];
+	m->entries[i] = fresh;
 	return STORE_OK;
 }
 
@@ -145,8 +145,8 @@ static void
 take_out(struct memory *m, size_t i)
 {
 	free(m->entries[i]);
-	m->len--;
-	memmove(&m->entries[i], &m->entries[i + 1], (m->len - i) * sizeof(struct entry *));
+	for (m->len--; i < m->len; i++)
+		m->entries[i] = m->entries[i + 1];
 }
 
 static enum store_result

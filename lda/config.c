@@ -1,6 +1,7 @@
 /*
  * The table of keys, and where their values come from.
  */
+#include <bsd/string.h>
 #include <confuse.h>
 #include <errno.h>
 #include <limits.h>
@@ -101,9 +102,9 @@ catch_error(cfg_t *cfg, const char *fmt, va_list ap)
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	if (len < 0)
-		strcpy(text, "syntax error");
+		strlcpy(text, "syntax error", sizeof(text));
 	if (strncmp(text, "no such option", strlen("no such option")) == 0)
-		strcat(text, ": dedup-lda.conf(5) lists the keys");
+		strlcat(text, ": dedup-lda.conf(5) lists the keys", sizeof(text));
 	fail_at(cfg->line, STATUS_CONFIG, text);
 }
 
@@ -280,7 +281,7 @@ make_absolute(const struct config_key *key, const char *value, char **whole, str
 		if (*from == '%')
 			*to++ = '%';
 	*to++ = '/';
-	strcpy(to, path);
+	memcpy(to, path, strlen(path) + 1);
 	free(here);
 	return 0;
 }

@@ -62,14 +62,15 @@ static int
 resolve_scope(struct config *config, const struct identity *who, struct err *err)
 {
 	bool each = config->each_alias && who->address != NULL && *who->address != '\0';
+	const char *kind = config->mailbox_ops == &mbox_ops ? mbox_ops.name : maildir_ops.name;
 	size_t mailbox_len;
 
-	if (asprintf(&config->scope, "%s:%s%s%s", config->mailbox_ops->name, config->mailbox_path, each ? " " : "",
+	if (asprintf(&config->scope, "%s:%s%s%s", kind, config->mailbox_path, each ? " " : "",
 	    each ? who->address : "") < 0) {
 		config->scope = NULL;
 		return err_sys(err, "asprintf", NULL);
 	}
-	mailbox_len = strlen(config->mailbox_ops->name) + 1 + strlen(config->mailbox_path);
+	mailbox_len = strlen(kind) + 1 + strlen(config->mailbox_path);
 	ascii_lower(config->scope + mailbox_len);
 	return 0;
 }

@@ -368,7 +368,7 @@ is_network(const char *text)
 	if (slash == NULL)
 		return true;
 	len = strlen(slash + 1);
-	return len > 0 && len <= 3 && strspn(slash + 1, "0123456789") == len && atoi(slash + 1) <= bits;
+	return len > 0 && len <= 3 && strspn(slash + 1, "0123456789") == len && strtol(slash + 1, NULL, 10) <= bits;
 }
 
 int

@@ -13,11 +13,12 @@
 static void
 print_input(void *arg, const char *label, const void *value, size_t len)
 {
-	const unsigned char *p = value, *end = p + len;
+	const unsigned char *p = value, *end;
 
 	(void)arg;
 	if (value == NULL)
 		return;
+	end = p + len;
 	printf("  %s: ", label);
 	if (strcmp(label, "body-digest") == 0)
 		for (; p < end; p++)

@@ -1,6 +1,8 @@
 /*
  * How bytes, times, ages and sizes are written, and times are read.
  */
+#include <stdlib.h>
+#include <errno.h>
 #include <ctype.h>
 #include <string.h>
 #include <time.h>
@@ -173,12 +175,12 @@ parse_iso(const char *p, int64_t *t)
 int
 time_parse(const char *text, int64_t now, int64_t *t)
 {
-	long long n;
-	int end = 0;
+	char *end;
 
-	if (sscanf(text, "@%18lld%n", &n, &end) == 1 && text[end] == '\0') {
-		*t = n;
-		return 0;
+	if (text[0] == '@' && isdigit((unsigned char)text[1])) {
+		errno = 0;
+		*t = strtoll(text + 1, &end, 10);
+		return errno == 0 && *end == '\0' ? 0 : -1;
 	}
 	if (parse_iso(text, t) == 0)
 		return 0;

@@ -48,20 +48,27 @@ feed_start(int fds[2], const char *buf, size_t len, size_t piece)
 }
 
 /* Read a message that comes in such pieces. */
-static inline struct message *
-feed(const char *buf, size_t len, size_t piece, const struct message_options *options)
+static inline void
+feed_to(struct message **m, const char *buf, size_t len, size_t piece, const struct message_options *options)
 {
-	struct message *m;
 	struct err err = { STATUS_OK, "" };
 	int fds[2], status;
 	pid_t pid = feed_start(fds, buf, len, piece);
 
-	if (message_read(&m, fds[0], options, &err) == -1)
+	if (message_read(m, fds[0], options, &err) == -1)
 		fail_msg("message_read: %s", err.text);
 	close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	assert_int_equal(message_size(m), len);
+	assert_int_equal(message_size(*m), len);
+}
+
+static inline struct message *
+feed(const char *buf, size_t len, size_t piece, const struct message_options *options)
+{
+	struct message *m;
+
+	feed_to(&m, buf, len, piece, options);
 	return m;
 }
 

@@ -70,12 +70,13 @@ setup_bdb(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	assert_non_null(f);
+	*state = f;
 	snprintf(f->folder, sizeof(f->folder), "/tmp/dedup-ledger.XXXXXX");
 	if (mkdtemp(f->folder) == NULL)
 		return -1;
 	snprintf(f->url, sizeof(f->url), "bdb:%s/L", f->folder);
 	fixture_open(f);
-	*state = f;
 	return 0;
 }
 

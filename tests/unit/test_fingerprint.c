@@ -171,7 +171,8 @@ test_explain(void **state)
 {
 	(void)state;
 	assert_explained(MAIL("List-Id:\n", "b\n"), 1,
-	    "version=dedup-lda 1\nscope=" SCOPE "\nmessage-id=<1@a>\nresent-message-id-\ndate=d\nlist-id=\nbody=relaxed\nbody-digest=\n");
+	    "version=dedup-lda 1\nscope=" SCOPE "\nmessage-id=<1@a>\nresent-message-id-\ndate=d\nlist-id=\n"
+	    "body=relaxed\nbody-digest=\n");
 	assert_explained("Date: d\nSubject: s\n\n", 1,
 	    "version=dedup-lda 1\nscope=" SCOPE "\nstand-in date=d\nstand-in from-\nstand-in to-\nstand-in subject=s\n"
 	    "resent-message-id-\ndate=d\nlist-id-\nbody=relaxed\nbody-digest=\n");
@@ -203,7 +204,9 @@ test_fields(void **state)
 {
 	static const char *const also[] = { "received", NULL };
 	struct fingerprint_options options = { SCOPE, usual, BODY_RELAXED };
-	static const char *const want[] = { "message-id", "resent-message-id", "date", "from", "to", "subject", "list-id", "received" };
+	static const char *const want[] = {
+		"message-id", "resent-message-id", "date", "from", "to", "subject", "list-id", "received"
+	};
 	const char **fields = fingerprint_fields(&options, also);
 	size_t i, k;
 

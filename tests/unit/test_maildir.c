@@ -40,6 +40,8 @@ setup(void **state)
 	int fds[2];
 
 	snprintf(f->folder, sizeof(f->folder), "/tmp/dedup-maildir.XXXXXX");
+	assert_non_null(f);
+	*state = f;
 	if (mkdtemp(f->folder) == NULL)
 		return -1;
 	snprintf(f->path, sizeof(f->path), "%s/M", f->folder);
@@ -54,7 +56,6 @@ setup(void **state)
 	if (message_read(&f->m, fds[0], &mo, NULL) == -1)
 		return -1;
 	close(fds[0]);
-	*state = f;
 	return maildir_ops.open(&f->box, &f->options, NULL);
 }
 
@@ -244,7 +245,7 @@ test_intent_is_checked(void **state)
 {
 	struct fixture *f = *state;
 	struct maildir_intent in;
-	struct intent cut;
+	struct intent cut = { .len = 0 };
 	size_t i;
 
 	stage(f);
