@@ -154,6 +154,16 @@ open_file(const char *name, int flags, ...)
 	return open(name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
 }
 
+/* Opening tells whether the database is there; Berkeley DB would ask three times before. */
+static int
+assume_existing(const char *name, int *is_folder)
+{
+	(void)name;
+	if (is_folder != NULL)
+		*is_folder = 0;
+	return 0;
+}
+
 static int
 configure(DB_ENV *env)
 {
@@ -176,6 +186,8 @@ open_environment(struct bdb *b, bool recover, struct err *err)
 	u_int32_t flags = DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_TXN;
 	int ret = db_env_set_func_open(open_file);
 
+	if (ret == 0)
+		ret = db_env_set_func_exists(recover ? NULL : assume_existing);
 	if (ret == 0)
 		ret = db_env_create(&b->env, 0);
 	if (ret != 0) {

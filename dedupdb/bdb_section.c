@@ -201,14 +201,19 @@ repair(struct bdb *b, const char *why, struct err *err)
 	return 0;
 }
 
+static void
+learn_boot(struct bdb *b)
+{
+	if (!b->boot_known)
+		host_boot_id(b->boot);
+	b->boot_known = true;
+}
+
 /* Why the environment may not be used as it is; NULL: it may. */
 static const char *
 why_repair(struct bdb *b)
 {
-	if (!b->boot_known) {
-		host_boot_id(b->boot);
-		b->boot_known = true;
-	}
+	learn_boot(b);
 	if (b->header.failures > 0)
 		return "its data is damaged";
 	if (b->header.dirty != 0)
@@ -298,6 +303,13 @@ section_once(struct bdb *b, bdb_work *work, void *arg, struct err *err)
 	finish_work(b, result != STORE_FAILED && result != STORE_UNDECIDED, err->status == STATUS_CORRUPT);
 	fs_unlock(b->lock);
 	return result;
+}
+
+int
+bdb_prepare(struct bdb *b)
+{
+	learn_boot(b);
+	return open_folder(b, NULL) == 1 ? b->dir : -1;
 }
 
 enum store_result

@@ -86,6 +86,12 @@ ledger_close(struct ledger **ledger)
 	*ledger = NULL;
 }
 
+int
+ledger_folder(struct ledger *ledger)
+{
+	return ledger->ops->folder(ledger->store);
+}
+
 static void
 claim_absent(struct claim *claim)
 {

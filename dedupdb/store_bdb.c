@@ -81,6 +81,12 @@ bdb_open(struct store **store, const struct store_options *options, struct err *
 	return 0;
 }
 
+static int
+bdb_folder(struct store *store)
+{
+	return bdb_prepare(bdb_of(store));
+}
+
 static DBT
 dbt_in(const void *data, size_t len)
 {
@@ -578,6 +584,7 @@ const struct store_ops store_bdb = {
 	.name = "bdb",
 	.open = bdb_open,
 	.close = bdb_close,
+	.folder = bdb_folder,
 	.get = bdb_get,
 	.put = bdb_put,
 	.remove = bdb_remove,

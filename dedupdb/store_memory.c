@@ -68,6 +68,13 @@ memory_close(struct store **store)
 	*store = NULL;
 }
 
+static int
+memory_folder(struct store *store)
+{
+	(void)store;
+	return -1;
+}
+
 static enum store_result
 memory_get(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
 {
@@ -244,6 +251,7 @@ const struct store_ops store_memory = {
 	.name = "memory",
 	.open = memory_open,
 	.close = memory_close,
+	.folder = memory_folder,
 	.get = memory_get,
 	.put = memory_put,
 	.remove = memory_remove,

@@ -57,6 +57,8 @@ struct mailbox_ops {
 	/* Open it, making what may be made (a Maildir in the user's existing folder; never a home). Returns 0 or -1. The options are
 	 * borrowed until close. */
 	int (*open)(struct mailbox **box, const struct mailbox_options *options, struct err *err);
+	/* The folder below which all of this mailbox is, for a sandbox: a descriptor that stays the box's. */
+	int (*root)(struct mailbox *box);
 	/* Where a large message goes while it is read; NULL when this kind wants to replay it. */
 	const struct sink *(*spill)(struct mailbox *box);
 	/* Keep others out until close; NULL for kinds that need no lock. The ledger must be asked again once it is held. */

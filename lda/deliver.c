@@ -5,17 +5,20 @@
  * delivered is written only after the publication is durable (I5, I6). The models are in design/.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "deliver.h"
 #include "fs.h"
 #include "head.h"
 #include "identify.h"
 #include "recover.h"
+#include "sandbox.h"
 
 #define SWEEP_ONE_IN 64
 #define ROUNDS_MAX 16	/* races with other copies that are followed before the MTA's retry is the better way */
@@ -105,6 +108,27 @@ spill_sink(struct work *w)
 	return &w->spill;
 }
 
+/* All that is still to be opened lies in these folders. A message that goes nowhere else while it is read needs one more. */
+static void
+confine(struct work *w, bool unnamed)
+{
+	static const char *const texts[] = { [SANDBOX_ON] = "sandbox: on", [SANDBOX_UNAVAILABLE] = "sandbox: the kernel has none",
+		[SANDBOX_FAILED] = "sandbox: the kernel refused" };
+	int folders[] = { w->ops->root(w->box), w->d->ledger != NULL ? ledger_folder(w->d->ledger) : -1, -1, -1 };
+	enum sandboxed result;
+
+	if (unnamed) {
+		folders[2] = open("/var/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		folders[3] = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	result = sandbox_enter(folders, sizeof(folders) / sizeof(folders[0]));
+	log_detail(w->d->log, texts[result]);
+	if (unnamed) {
+		close(folders[2]);
+		close(folders[3]);
+	}
+}
+
 static int
 start(struct work *w, int fd, struct err *err)
 {
@@ -114,6 +138,7 @@ start(struct work *w, int fd, struct err *err)
 	if (w->ops->open(&w->box, &w->options, err) == -1)
 		return -1;
 	how.spill = spill_sink(w);
+	confine(w, how.spill == NULL);
 	known = identify(&how, fd, &w->message, &w->fp, err);
 	if (known == -1 || make_head(w, err) == -1)
 		return -1;

@@ -17,7 +17,7 @@
 
 struct log {
 	enum log_target target;
-	bool json, verbose;
+	bool json, verbose, watched;
 	bool syslog;		/* somebody listens there */
 	int fd;			/* of the log file, else -1 */
 	char *queue;		/* for standard error */
@@ -39,6 +39,7 @@ log_open(struct log **out, const struct config *config, bool verbose, struct err
 		return err_sys(err, "open log", NULL);
 	log->target = config->log_target;
 	log->json = config->log_json;
+	log->watched = verbose;
 	log->verbose = verbose || log->target == LOG_TO_STDERR;
 	log->fd = -1;
 	if (log->verbose)
@@ -53,6 +54,8 @@ log_open(struct log **out, const struct config *config, bool verbose, struct err
 	} else if (log->target == LOG_TO_SYSLOG) {
 		log->syslog = access("/dev/log", F_OK) == 0;	/* without a logger there is nothing to format for it */
 		openlog("dedup-lda", LOG_PID, LOG_MAIL);
+		if (log->syslog)
+			tzset();	/* syslog(3) wants the local time, which a sandbox would not let it read */
 	}
 	*out = log;
 	return 0;
@@ -226,4 +229,17 @@ log_notice(struct log *log, const char *text)
 
 	log_add(&line, "notice", text);
 	log_write(log, &line, true);
+}
+
+void
+log_detail(struct log *log, const char *text)
+{
+	struct log_line line = { .len = 0 };
+	struct text t = { .len = 0 };
+
+	if (!log->watched)
+		return;
+	log_add(&line, "notice", text);
+	format(&t, log, &line);
+	queue(log, &t);
 }

@@ -39,5 +39,7 @@ void log_add_number(struct log_line *line, const char *key, long long value);
 void log_write(struct log *log, const struct log_line *line, bool warning);
 /* A line with one pair, notice=text. */
 void log_notice(struct log *log, const char *text);
+/* The same for those who watch: to standard error with -v, and nowhere else. */
+void log_detail(struct log *log, const char *text);
 
 #endif

@@ -117,6 +117,14 @@ maildir_open(struct mailbox **box, const struct mailbox_options *options, struct
 	return 0;
 }
 
+static int
+maildir_root(struct mailbox *box)
+{
+	const struct maildir_folder *f = &maildir_of(box)->folder;
+
+	return f->root != -1 ? f->root : f->dir;
+}
+
 static const struct sink *
 maildir_spill(struct mailbox *box)
 {
@@ -311,6 +319,7 @@ const struct mailbox_ops maildir_ops = {
 	.name = "maildir",
 	.tag = MAILDIR_TAG,
 	.open = maildir_open,
+	.root = maildir_root,
 	.spill = maildir_spill,
 	.stage = maildir_stage,
 	.publish = maildir_publish,

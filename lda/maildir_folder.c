@@ -13,11 +13,13 @@
 
 #define FOLDER_NAME_MAX 200	/* bytes */
 
-static const struct maildir_folder closed = { .dir = -1, .tmp = -1, .new = -1 };
+static const struct maildir_folder closed = { .root = -1, .dir = -1, .tmp = -1, .new = -1 };
 
 void
 maildir_folder_close(struct maildir_folder *f)
 {
+	if (f->root != -1)
+		close(f->root);
 	if (f->dir != -1)
 		close(f->dir);
 	if (f->tmp != -1)
@@ -163,8 +165,8 @@ step_into(struct maildir_folder *f, const char *name, bool make, bool *made, str
 		if (fs_sync(f->dir, f->path, err) == -1)
 			goto done;
 	}
-	close(f->dir);
 	free(f->path);
+	f->root = f->dir;
 	f->dir = dir;
 	f->path = path;
 	return 0;

@@ -10,7 +10,8 @@
 
 struct maildir_folder {
 	char *path;
-	int dir, tmp, new;	/* descriptors; -1: not open */
+	int root;		/* of the Maildir, when dir is one of its folders; these are descriptors, -1: not open */
+	int dir, tmp, new;
 	bool strict;		/* a durable file needs its folder synced as well */
 };
 

@@ -4,6 +4,7 @@
  * Order: command line, user, configuration, log, delivery. Whatever goes wrong ends in report() with one line and an exit code that
  * makes the MTA keep the message.
  */
+#include <sys/auxv.h>
 #include <sys/stat.h>
 
 #include <confuse.h>
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,8 +49,11 @@ on_crash(void)
 static void
 fill_standard_descriptors(void)
 {
+	struct pollfd std[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
 	int fd;
 
+	if (poll(std, 3, 0) >= 0 && ((std[0].revents | std[1].revents | std[2].revents) & POLLNVAL) == 0)
+		return;
 	do
 		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	while (fd >= 0 && fd <= STDERR_FILENO);
@@ -69,14 +74,9 @@ become_user(struct agent *a, struct err *err)
 {
 	int ret;
 
-	uid_t real, effective, saved;
-	gid_t gid, egid, sgid;
-
-	if (getresuid(&real, &effective, &saved) == -1 || getresgid(&gid, &egid, &sgid) == -1)
-		return err_sys(err, "read the process's user", NULL);
-	if (real != effective || gid != egid)
+	if (getauxval(AT_SECURE) != 0)
 		return err_set(err, STATUS_USAGE, "must not be installed set-user-id or set-group-id");
-	if (effective != 0) {
+	if (geteuid() != 0) {
 		ret = user_current(&a->user, err);
 		if (ret == 0 && a->options.user != NULL && strcmp(a->options.user, a->user->name) != 0)
 			return err_set(err, STATUS_USAGE, "only root may use -d");

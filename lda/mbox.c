@@ -87,7 +87,7 @@ open_once(struct mbox *b, struct err *err)
 	bool there = fstatat(b->dir, b->name, &before, AT_SYMLINK_NOFOLLOW) == 0;
 	int got = 1;
 
-	if (!there && errno != ENOENT)
+	if (!there && (errno != ENOENT || b->options->existing))
 		return err_sys(err, "stat", path);
 	if (there && check_file(b, &before, err) == -1)
 		return -1;
@@ -433,11 +433,19 @@ mbox_intent_path(const struct intent *intent, char *path, size_t size)
 	return ret;
 }
 
+/* The dotlock is made in the mbox's folder. */
+static int
+mbox_root(struct mailbox *box)
+{
+	return mbox_of(box)->dir;
+}
+
 const struct mailbox_ops mbox_ops = {
 	.name = "mbox",
 	.tag = MBOX_TAG,
 	.durable_mark = true,
 	.open = mbox_open,
+	.root = mbox_root,
 	.spill = mbox_spill,
 	.lock = mbox_lock,
 	.stage = mbox_stage,

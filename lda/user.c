@@ -66,12 +66,13 @@ static char *
 find_local(uid_t uid, char **name, char **home)
 {
 	FILE *f = fopen("/etc/passwd", "re");
-	char *line = NULL;
+	char *line = NULL, buf[4096];
 	size_t size = 0;
 	bool found = false;
 
 	if (f == NULL)
 		return NULL;
+	setvbuf(f, buf, _IOFBF, sizeof(buf));
 	while (!found && getline(&line, &size, f) != -1)
 		found = is_line_of(line, uid, name, home);
 	fclose(f);
