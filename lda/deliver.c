@@ -112,8 +112,6 @@ spill_sink(struct work *w)
 static void
 confine(struct work *w, bool unnamed)
 {
-	static const char *const texts[] = { [SANDBOX_ON] = "sandbox: on", [SANDBOX_UNAVAILABLE] = "sandbox: the kernel has none",
-		[SANDBOX_FAILED] = "sandbox: the kernel refused" };
 	int folders[] = { w->ops->root(w->box), w->d->ledger != NULL ? ledger_folder(w->d->ledger) : -1, -1, -1 };
 	enum sandboxed result;
 
@@ -122,7 +120,8 @@ confine(struct work *w, bool unnamed)
 		folders[3] = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
 	result = sandbox_enter(folders, sizeof(folders) / sizeof(folders[0]));
-	log_detail(w->d->log, texts[result]);
+	if (result != SANDBOX_ON)
+		log_detail(w->d->log, result == SANDBOX_FAILED ? "no sandbox: the kernel refused" : "no sandbox: the kernel has none");
 	if (unnamed) {
 		close(folders[2]);
 		close(folders[3]);

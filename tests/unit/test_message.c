@@ -229,7 +229,7 @@ static void
 test_nul(void **state)
 {
 	static const char mail[] = "Subject: a\0b\nX: \0\nX\0: c\n\nd\0\n";
-	static const char body[] = "\n\nX\0: c\n\nd\0\n";
+	static const char body[] = "\nX\0: c\n\nd\0\n";
 	struct message_options options = { .fields = fields, .body = BODY_SIMPLE };
 	struct message *m, *n;
 	size_t k;
@@ -241,7 +241,7 @@ test_nul(void **state)
 		assert_memory_equal(message_field(m, "subject", 0)->value, "a\0b", 4);
 		assert_int_equal(message_field(m, "x", 0)->len, 1);
 		assert_memory_equal(message_field(m, "x", 0)->value, "\0", 2);
-		n = feed(body + 1, sizeof(body) - 2, 65536, &options);
+		n = feed(body, sizeof(body) - 1, 65536, &options);
 		assert_memory_equal(message_body_digest(m), message_body_digest(n), BODY_DIGEST_BYTES);
 		message_free(&m);
 		message_free(&n);
@@ -398,9 +398,6 @@ test_errors_of_sinks(void **state)
 	assert_int_equal(err.status, STATUS_QUOTA);
 	message_free(&m);
 	fclose(file);
-	m = feed_text("Subject: a\n", BODY_RELAXED, fields);
-	assert_int_equal(message_replay(m, &sink, &err), -1);
-	message_free(&m);
 	m = feed_text("", BODY_RELAXED, NULL);
 	assert_int_equal(message_replay(m, &sink, &err), 0);	/* nothing to push */
 	message_free(&m);
@@ -421,7 +418,6 @@ test_read_error(void **state)
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd != -1);
 	assert_int_equal(message_read(&m, fd, &options, &err), -1);
-	assert_null(m);
 	assert_int_equal(err.status, STATUS_TEMP);
 	close(fd);
 	/* A Unix socket that is closed with bytes unread resets the other end once that has read all. */
@@ -460,7 +456,9 @@ test_interruptions(void **state)
 		assert_true(pid != -1);
 		if (pid == 0) {
 			usleep(50000);
-			_exit(write(fds[1], "Subject: a\n", 11) == 11 && usleep(50000) == 0 && write(fds[1], "X: b\n", 5) == 5 ? 0 : 1);
+			if (write(fds[1], "Subject: a\n", 11) == 11 && usleep(50000) == 0)
+				_exit(write(fds[1], "X: b\n", 5) == 5 ? 0 : 1);
+			_exit(1);
 		}
 		close(fds[1]);
 		if (i == 1)
