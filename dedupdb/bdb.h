@@ -70,9 +70,9 @@ struct bdb {
 /* Runs inside a section. STORE_FAILED and STORE_UNDECIDED with err->status STATUS_CORRUPT mean damage. */
 typedef enum store_result bdb_work(struct bdb *b, void *arg, struct err *err);
 
-/* Open, and perhaps make, the ledger's folder, and ask all that a sandbox may not allow to ask later. Returns the folder's descriptor,
- * or -1. */
-int bdb_prepare(struct bdb *b);
+/* Open, and perhaps make, the ledger's folder, and ask all that a sandbox may not allow to ask later. Returns 1, 0 when there is no
+ * ledger and none is to be made, or -1. */
+int bdb_folder(struct bdb *b, struct err *err);
 
 /* Run work in a section; after damage repair and run it again. STORE_ABSENT when there is no ledger and none is to be made. */
 enum store_result bdb_section(struct bdb *b, bdb_work *work, void *arg, struct err *err);

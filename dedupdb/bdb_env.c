@@ -94,18 +94,28 @@ is_log(const char *name)
 	return strncmp(name, "log.", 4) == 0;
 }
 
+static bool
+is_folder(const struct bdb *b)
+{
+	struct stat st;
+
+	return fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int
+not_a_folder(const struct bdb *b, struct err *err)
+{
+	return err_set(err, STATUS_CORRUPT, "ledger %s: env is no folder", b->path);
+}
+
 /* The descriptor of env/, made if it is missing. */
 static int
 open_env_folder(struct bdb *b, struct err *err)
 {
 	if (mkdirat(b->dir, "env", 0700) == -1 && errno != EEXIST)
 		return err_sys(err, "make folder", b->env_path);
-	if (errno == EEXIST) {
-		struct stat st;
-
-		if (fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISDIR(st.st_mode))
-			return err_set(err, STATUS_CORRUPT, "ledger %s: env is no folder", b->path);
-	}
+	if (!is_folder(b))
+		return not_a_folder(b, err);
 	return fs_open_dir_at(b->dir, "env", b->env_path, err);
 }
 
@@ -199,7 +209,11 @@ open_environment(struct bdb *b, bool recover, struct err *err)
 	ret = configure(b->env);
 	if (ret == 0)
 		ret = b->env->open(b->env, b->env_path, recover ? flags | DB_CREATE | DB_RECOVER : flags, 0600);
-	return ret == 0 ? 0 : (bdb_fail(b, recover ? "recover" : "open environment", ret, err), -1);
+	if (ret == 0)
+		return 0;
+	if (!is_folder(b))
+		return not_a_folder(b, err);
+	return bdb_fail(b, recover ? "recover" : "open environment", ret, err), -1;
 }
 
 static int

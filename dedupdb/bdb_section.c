@@ -306,10 +306,10 @@ section_once(struct bdb *b, bdb_work *work, void *arg, struct err *err)
 }
 
 int
-bdb_prepare(struct bdb *b)
+bdb_folder(struct bdb *b, struct err *err)
 {
 	learn_boot(b);
-	return open_folder(b, NULL) == 1 ? b->dir : -1;
+	return open_folder(b, err);
 }
 
 enum store_result

@@ -87,9 +87,9 @@ ledger_close(struct ledger **ledger)
 }
 
 int
-ledger_folder(struct ledger *ledger)
+ledger_prepare(struct ledger *ledger, int *folder, struct err *err)
 {
-	return ledger->ops->folder(ledger->store);
+	return ledger->ops->prepare(ledger->store, folder, err);
 }
 
 static void

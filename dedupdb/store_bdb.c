@@ -82,9 +82,14 @@ bdb_open(struct store **store, const struct store_options *options, struct err *
 }
 
 static int
-bdb_folder(struct store *store)
+bdb_prepare(struct store *store, int *folder, struct err *err)
 {
-	return bdb_prepare(bdb_of(store));
+	struct bdb *b = bdb_of(store);
+
+	if (bdb_folder(b, err) == -1)
+		return -1;
+	*folder = b->dir;
+	return 0;
 }
 
 static DBT
@@ -584,7 +589,7 @@ const struct store_ops store_bdb = {
 	.name = "bdb",
 	.open = bdb_open,
 	.close = bdb_close,
-	.folder = bdb_folder,
+	.prepare = bdb_prepare,
 	.get = bdb_get,
 	.put = bdb_put,
 	.remove = bdb_remove,

@@ -69,10 +69,12 @@ memory_close(struct store **store)
 }
 
 static int
-memory_folder(struct store *store)
+memory_prepare(struct store *store, int *folder, struct err *err)
 {
 	(void)store;
-	return -1;
+	(void)err;
+	*folder = -1;
+	return 0;
 }
 
 static enum store_result
@@ -251,7 +253,7 @@ const struct store_ops store_memory = {
 	.name = "memory",
 	.open = memory_open,
 	.close = memory_close,
-	.folder = memory_folder,
+	.prepare = memory_prepare,
 	.get = memory_get,
 	.put = memory_put,
 	.remove = memory_remove,

@@ -58,8 +58,9 @@ struct claim {
 int ledger_open(struct ledger **ledger, const struct ledger_options *options, struct err *err);
 void ledger_close(struct ledger **ledger);
 
-/* The folder below which all of the ledger is, made if it was missing, for a sandbox: a descriptor that stays the ledger's, or -1. */
-int ledger_folder(struct ledger *ledger);
+/* Open, and perhaps make, what a sandbox would keep us from. Returns 0 and the descriptor, which stays the ledger's, of the folder below
+ * which all of the ledger is (-1: it needs none); or -1: the ledger can't be used now. */
+int ledger_prepare(struct ledger *ledger, int *folder, struct err *err);
 
 /* Look fp up: fills claim. Returns 0, or -1: the ledger can't be used now. */
 int ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, struct claim *claim, struct err *err);

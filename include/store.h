@@ -49,7 +49,7 @@ struct store_ops {
 	const char *name;
 	int (*open)(struct store **store, const struct store_options *options, struct err *err);
 	void (*close)(struct store **store);
-	int (*folder)(struct store *);	/* see ledger_folder() */
+	int (*prepare)(struct store *, int *folder, struct err *);	/* see ledger_prepare() */
 
 	/* STORE_OK, STORE_ABSENT or STORE_FAILED */
 	enum store_result (*get)(struct store *, const struct fingerprint *, struct store_value *value, struct err *);

@@ -35,6 +35,7 @@ struct work {
 	const struct sink *box_spill;
 	struct fingerprint fp;
 	bool known;			/* fp is valid: the message can be recorded */
+	struct err no_ledger;		/* why it can't be used, or STATUS_OK */
 	struct claim claim;
 	struct intent intent;
 	bool locked, staged;
@@ -110,9 +111,9 @@ spill_sink(struct work *w)
 
 /* All that is still to be opened lies in these folders. A message that goes nowhere else while it is read needs one more. */
 static void
-confine(struct work *w, bool unnamed)
+confine(struct work *w, int ledger, bool unnamed)
 {
-	int folders[] = { w->ops->root(w->box), w->d->ledger != NULL ? ledger_folder(w->d->ledger) : -1, -1, -1 };
+	int folders[] = { w->ops->root(w->box), ledger, -1, -1 };
 	enum sandboxed result;
 
 	if (unnamed) {
@@ -132,12 +133,15 @@ static int
 start(struct work *w, int fd, struct err *err)
 {
 	struct identify how = { .config = w->d->config, .also = head_fields };
-	int known;
+	int known, ledger = -1;
 
 	if (w->ops->open(&w->box, &w->options, err) == -1)
 		return -1;
+	w->no_ledger.status = STATUS_OK;
+	if (w->d->ledger != NULL)
+		(void)ledger_prepare(w->d->ledger, &ledger, &w->no_ledger);
 	how.spill = spill_sink(w);
-	confine(w, how.spill == NULL);
+	confine(w, ledger, how.spill == NULL);
 	known = identify(&how, fd, &w->message, &w->fp, err);
 	if (known == -1 || make_head(w, err) == -1)
 		return -1;
@@ -337,6 +341,8 @@ deliver_once(struct work *w, struct err *err)
 	struct err why;
 	int i, done = 0;
 
+	if (w->no_ledger.status != STATUS_OK)
+		return ledger_failed(w, &w->no_ledger, err) == -1 ? -1 : deliver_unrecorded(w, err);
 	for (i = 0; i < ROUNDS_MAX && done == 0; i++) {
 		if (ledger_claim(w->d->ledger, &w->fp, clock_now(), &w->claim, &why) == -1)
 			return ledger_failed(w, &why, err) == -1 ? -1 : deliver_unrecorded(w, err);

@@ -55,7 +55,7 @@ fill_standard_descriptors(void)
 	if (poll(std, 3, 0) >= 0 && ((std[0].revents | std[1].revents | std[2].revents) & POLLNVAL) == 0)
 		return;
 	do
-		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);	/* no standard input is no message, not an empty one */
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
