@@ -1,0 +1,74 @@
+/*
+ * publish_first MAILDIR RECORDS: an agent that is wrong on purpose: it publishes first and records afterwards (V3 in design/).
+ *
+ * Durable at every step, and yet a kill between the rename and the record makes a second copy. What can't find that in this agent finds
+ * nothing in another one.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TEMPORARY 75
+#define MESSAGE_MAX (1 << 20)	/* bytes */
+
+static char message[MESSAGE_MAX];
+
+/* Write all of it, durably, to the end of a file. */
+static int
+append(const char *path, const char *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	if (fd == -1 || write(fd, bytes, len) != (ssize_t)len || fsync(fd) == -1)
+		return -1;
+	return close(fd);
+}
+
+static int
+sync_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY);
+
+	return fd == -1 || fsync(fd) == -1 ? -1 : close(fd);
+}
+
+/* Is the line in the file? */
+static int
+is_recorded(const char *path, const char *line)
+{
+	char had[1024];
+	FILE *f = fopen(path, "r");
+	int found = 0;
+
+	while (f != NULL && !found && fgets(had, sizeof(had), f) != NULL)
+		found = strcmp(had, line) == 0;
+	if (f != NULL)
+		fclose(f);
+	return found;
+}
+
+int
+main(int argc, char **argv)
+{
+	char id[1024], tmp[4096], new[4096], folder[4096];
+	size_t len, line;
+
+	if (argc != 3)
+		return TEMPORARY;
+	len = fread(message, 1, sizeof(message), stdin);
+	line = strcspn(message, "\n") + 1;
+	if (line >= sizeof(id) || line > len)
+		return TEMPORARY;
+	memcpy(id, message, line);
+	id[line] = '\0';
+	if (is_recorded(argv[2], id))
+		return 0;
+	snprintf(tmp, sizeof(tmp), "%s/tmp/%ld", argv[1], (long)getpid());
+	snprintf(new, sizeof(new), "%s/new/%ld", argv[1], (long)getpid());
+	snprintf(folder, sizeof(folder), "%s/new", argv[1]);
+	if (append(tmp, message, len) == -1 || rename(tmp, new) == -1 || sync_folder(folder) == -1)
+		return TEMPORARY;
+	return append(argv[2], id, line) == -1 ? TEMPORARY : 0;
+}
