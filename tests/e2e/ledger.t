@@ -164,7 +164,7 @@ knows 'env a file'
 begin
 mv L/env aside/env
 ln -s ../aside/env L/env
-recovers 'env a symbolic link'
+delivers "env a symbolic link"
 begin
 cp older/env/ledger.db L/env/ledger.db
 recovers 'ledger.db an older one'
