@@ -250,7 +250,7 @@ sed '/^Date/d' base >base.none
 cp base.none base && cp base in
 differs 'neither Message-ID nor Date'
 ok 'the log shows no fingerprint' not grep -q fp= log
-ok 'the ledger was not even made' not test -e L/env
+ok "the ledger holds nothing" not test -e L/env
 { cat base.plain && large; } >base
 cp base in
 is_same 'large message'

@@ -1,8 +1,8 @@
 /*
  * publish_first MAILDIR RECORDS: an agent that is wrong on purpose: it publishes first and records afterwards (V3 in design/).
  *
- * Durable at every step, and yet a kill between the rename and the record makes a second copy. What can't find that in this agent finds
- * nothing in another one.
+ * Durable at every step, and yet a kill between the rename and the record makes a second copy. A test that can't find that here finds
+ * nothing elsewhere.
  */
 #include <errno.h>
 #include <fcntl.h>
