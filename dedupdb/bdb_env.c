@@ -211,8 +211,6 @@ open_environment(struct bdb *b, bool recover, struct err *err)
 		ret = b->env->open(b->env, b->env_path, recover ? flags | DB_CREATE | DB_RECOVER : flags, 0600);
 	if (ret == 0)
 		return 0;
-	if (!is_folder(b))
-		return not_a_folder(b, err);
 	return bdb_fail(b, recover ? "recover" : "open environment", ret, err), -1;
 }
 
@@ -242,6 +240,8 @@ bdb_env_open(struct bdb *b, bool recover, struct err *err)
 	b->transient = false;
 	if (recover && prepare_recovery(b, err) == -1)
 		return -1;
+	if (!recover && !is_folder(b))		/* a link's target may be damaged, or out of a sandbox's reach */
+		return not_a_folder(b, err);
 	if (open_environment(b, recover, err) == -1)
 		return -1;
 	return open_database(b, recover, err);
@@ -328,10 +328,15 @@ bdb_env_set_aside(struct bdb *b, struct err *err)
 	struct stat st;
 	char name[64];
 
+	if (fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return errno == ENOENT ? 0 : err_sys(err, "stat", b->env_path);
+	/* A link or the like holds nothing worth keeping, and a sandbox that forbids to make one forbids to rename it. */
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return unlinkat(b->dir, "env", 0) == -1 ? err_sys(err, "remove", b->env_path) : 0;
 	do
 		snprintf(name, sizeof(name), "env.bad.%lld", (long long)now++);
 	while (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0);
-	if (renameat(b->dir, "env", b->dir, name) == -1 && errno != ENOENT)
+	if (renameat(b->dir, "env", b->dir, name) == -1)
 		return err_sys(err, "set aside", b->env_path);
 	remove_old_bad(b);
 	return 0;

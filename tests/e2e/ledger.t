@@ -172,7 +172,7 @@ knows 'env a file'
 begin
 mv L/env aside/env
 ln -s ../aside/env L/env
-delivers 'env a symbolic link'
+recovers 'env a symbolic link'
 begin
 cp older/env/ledger.db L/env/ledger.db
 recovers 'ledger.db an older one'
