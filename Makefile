@@ -21,7 +21,7 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # A missing shared library makes the loader exit 127, and that bounces mail; archives also start faster. LINK=static puts libdb,
 # libcrypto, libconfuse and libbsd into the programs (never libc: user look-ups need its plug-ins), LINK=shared does not.
-archive = $(filter /%,$(shell $(CC) -print-file-name=$(1).a))
+archive = $(filter /%,$(shell $(CC) -print-file-name=$(1).a 2>/dev/null))
 LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archive,libconfuse),$(call archive,libbsd)),static,shared)
 
 AGENT_PKGS = libconfuse libbsd libcrypto
