@@ -2,7 +2,7 @@
  * One delivery: stdin -> message -> fingerprint -> ledger -> mailbox -> ledger.
  *
  * The order of steps is the protocol: nothing is visible before ledger_decide() (I1, I2), nothing is taken back after it (I4), and
- * delivered is written only after the publication is durable (I5, I6). The models are in design/.
+ * delivered is written only after the publication is durable (I5, I6).
  */
 #include <errno.h>
 #include <fcntl.h>

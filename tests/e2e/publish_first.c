@@ -1,5 +1,5 @@
 /*
- * publish_first MAILDIR RECORDS: an agent that is wrong on purpose: it publishes first and records afterwards (V3 in design/).
+ * publish_first MAILDIR RECORDS: an agent that is wrong on purpose: it publishes first and records afterwards.
  *
  * Durable at every step, and yet a kill between the rename and the record makes a second copy. A test that can't find that here finds
  * nothing elsewhere.
