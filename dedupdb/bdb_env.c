@@ -18,18 +18,25 @@
 #define PAGE_BYTES 4096
 #define BAD_KEPT 2
 
-/* Trouble of the machine, not of the data: a repair would not help and setting the ledger aside would lose it for nothing. */
+/* Trouble of the machine, not of the data: a repair would not help, and setting the ledger aside would lose it for nothing. EIO is among
+ * it, since a disk that fails for a moment must not cost the records; a sector that is bad for good leaves deliveries without a ledger,
+ * which the log says each time. */
+static const int transient_errors[] = { ENOSPC, EDQUOT, ENOMEM, EMFILE, ENFILE, EACCES, EPERM, EROFS, EFBIG, EINTR, EIO };
+
 static bool
 is_transient(int e)
 {
-	return e == ENOSPC || e == EDQUOT || e == ENOMEM || e == EMFILE || e == ENFILE || e == EACCES || e == EPERM || e == EROFS ||
-	    e == EFBIG || e == EINTR;
+	size_t i;
+
+	for (i = 0; i < sizeof(transient_errors) / sizeof(transient_errors[0]); i++)
+		if (e == transient_errors[i])
+			return true;
+	return false;
 }
 
 static void
 complain(const DB_ENV *env, const char *prefix, const char *text)
 {
-	static const int transient[] = { ENOSPC, EDQUOT, ENOMEM, EMFILE, ENFILE, EROFS, EFBIG };
 	struct bdb *b = env->app_private;
 	size_t i;
 
@@ -37,8 +44,8 @@ complain(const DB_ENV *env, const char *prefix, const char *text)
 	if (b->complaint[0] == '\0')
 		snprintf(b->complaint, sizeof(b->complaint), "%s", text);
 	/* A full disk makes the environment panic, and the return value then says no more than that: the text tells why. */
-	for (i = 0; i < sizeof(transient) / sizeof(transient[0]); i++)
-		if (strstr(text, strerror(transient[i])) != NULL)
+	for (i = 0; i < sizeof(transient_errors) / sizeof(transient_errors[0]); i++)
+		if (strstr(text, strerror(transient_errors[i])) != NULL)
 			b->transient = true;
 }
 
@@ -94,18 +101,18 @@ is_log(const char *name)
 	return strncmp(name, "log.", 4) == 0;
 }
 
-static bool
-is_folder(const struct bdb *b)
+/* 0, or -1: damage when env is something else, passing trouble when that can't be told. */
+static int
+check_env_folder(const struct bdb *b, struct err *err)
 {
 	struct stat st;
+	int ret = fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW);
 
-	return fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
-}
-
-static int
-not_a_folder(const struct bdb *b, struct err *err)
-{
-	return err_set(err, STATUS_CORRUPT, "ledger %s: env is no folder", b->path);
+	if (ret == -1 && errno != ENOENT)
+		return err_sys(err, "stat", b->env_path);
+	if (ret == -1 || !S_ISDIR(st.st_mode))
+		return err_set(err, STATUS_CORRUPT, "ledger %s: env is no folder", b->path);
+	return 0;
 }
 
 /* The descriptor of env/, made if it is missing. */
@@ -114,8 +121,8 @@ open_env_folder(struct bdb *b, struct err *err)
 {
 	if (mkdirat(b->dir, "env", 0700) == -1 && errno != EEXIST)
 		return err_sys(err, "make folder", b->env_path);
-	if (!is_folder(b))
-		return not_a_folder(b, err);
+	if (check_env_folder(b, err) == -1)
+		return -1;
 	return fs_open_dir_at(b->dir, "env", b->env_path, err);
 }
 
@@ -127,7 +134,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 	bool log = false, database = false;
 	struct dirent *entry;
 	DIR *dir;
-	int fd = open_env_folder(b, err);
+	int failed, fd = open_env_folder(b, err);
 
 	if (fd == -1)
 		return -1;
@@ -137,13 +144,18 @@ prepare_recovery(struct bdb *b, struct err *err)
 		close(fd);
 		return -1;
 	}
+	errno = 0;
 	while ((entry = readdir(dir)) != NULL) {
 		log = log || is_log(entry->d_name);
 		database = database || strcmp(entry->d_name, DB_FILE) == 0;
 		if (is_region(entry->d_name) || strcmp(entry->d_name, "DB_CONFIG") == 0)
 			unlinkat(fd, entry->d_name, 0);
+		errno = 0;
 	}
+	failed = errno != 0 ? err_sys(err, "read folder", b->env_path) : 0;
 	closedir(dir);
+	if (failed == -1)
+		return -1;
 	if (database && !log)
 		return err_set(err, STATUS_CORRUPT, "ledger %s: its log files are gone", b->path);
 	return 0;
@@ -240,8 +252,8 @@ bdb_env_open(struct bdb *b, bool recover, struct err *err)
 	b->transient = false;
 	if (recover && prepare_recovery(b, err) == -1)
 		return -1;
-	if (!recover && !is_folder(b))		/* a link's target may be damaged, or out of a sandbox's reach */
-		return not_a_folder(b, err);
+	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
+		return -1;
 	if (open_environment(b, recover, err) == -1)
 		return -1;
 	return open_database(b, recover, err);

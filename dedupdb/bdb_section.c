@@ -123,7 +123,13 @@ open_lock(struct bdb *b, struct err *err)
 	b->lock = openat(b->dir, "lock", b->create ? flags | O_CREAT : flags, 0600);
 	if (b->lock == -1)
 		return errno == ENOENT && !b->create ? 0 : err_sys(err, "open lock of ledger", b->path);
-	if (fstat(b->lock, &st) == -1 || !S_ISREG(st.st_mode)) {
+	if (fstat(b->lock, &st) == -1) {
+		err_sys(err, "stat lock of ledger", b->path);
+		close(b->lock);
+		b->lock = -1;
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode)) {
 		close(b->lock);
 		b->lock = -1;
 		return err_set(err, STATUS_TEMP, "ledger %s: its lock is no regular file; remove it", b->path);
@@ -188,6 +194,7 @@ repair(struct bdb *b, const char *why, struct err *err)
 	if (b->header.failures >= FRESH_AFTER) {
 		if (bdb_env_set_aside(b, err) == -1)
 			return -1;
+		b->header.failures = 0;		/* what fails from here on is the fresh one: the old one is not pushed out for it */
 		snprintf(text, sizeof(text), "ledger %s: damaged (%s); set aside as env.bad.*, started afresh", b->path, why);
 		notice(b, text);
 	} else if (used) {

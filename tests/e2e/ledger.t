@@ -201,6 +201,28 @@ done
 ok 'no more than two damaged ones are kept' test "$(find L -maxdepth 1 -name 'env.bad.*' | wc -l)" -le 2
 is "$(find M/tmp -type f | wc -l)" 0 'nothing is left in tmp/'
 
+# A disk that fails for a moment must not cost the records: they are there when it is well again.
+if can_trace; then
+	for error in EIO EACCES ENOSPC; do
+		for file in __db.001 __db.003 ledger.db; do
+			begin
+			next
+			message "$number" >m
+			run="strace -o trace.out -P $D/L/env/$file -e trace=openat -e inject=openat:error=$error"
+			exits 75 "$error on $file" -o on-ledger-failure=defer <m
+			exits 75 "$error on $file, again" -o on-ledger-failure=defer <m
+			ok "$error on $file: it did happen" grep -q "$error.*INJECTED" trace.out
+			run=
+			is "$(find L -name 'env.bad*' | wc -l)" 0 "$error on $file: nothing is set aside"
+			does delivered "$error on $file, afterwards" <m
+			message golden5 >m
+			does duplicate "$error on $file: nothing is forgotten" <m
+		done
+	done
+else
+	skip 'a disk that fails' 'strace can not trace here'
+fi
+
 # What expired is dropped on the way.
 rm -rf L M
 i=0
