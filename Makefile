@@ -40,7 +40,9 @@ TOOL_OBJECTS = $(call object,$(wildcard tools/*.c))
 LIBRARIES = $(BUILD)/liblda.a $(BUILD)/libdedupdb.a
 PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedupdb
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
-HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c))
+HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
+	$(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
+CRASH_OBJECTS = $(call object,$(wildcard tests/crash/lib/*.c))
 SCRIPTS = $(wildcard tests/e2e/*.t tests/crash/*.t)
 MANUALS = $(wildcard man/*.[0-9])
 
@@ -70,6 +72,10 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBRARIES)
 $(BUILD)/tests/%: tests/e2e/%.c $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(AGENT_LIBS)
+
+$(BUILD)/tests/%: tests/crash/%.c $(CRASH_OBJECTS) $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(CRASH_OBJECTS) $(LIBRARIES) $(AGENT_LIBS)
 
 tests: $(PROGRAMS) $(UNITS) $(HELPERS)
 

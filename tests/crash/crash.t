@@ -1,0 +1,43 @@
+#!/bin/sh
+# The agent is killed before every system call, each of its system calls fails, and a storm of kills with a reader. After that mail
+# must be there exactly once.
+#
+# CRASH=full plays every scene, with every point and error, and longer storms: about an hour. SEED=N repeats a storm's choices.
+# shellcheck source=tests/e2e/tap.sh
+. "${0%/*}/../e2e/tap.sh"
+: "${SEED:=$(date +%s)}" "${CRASH:=quick}"
+export BUILD
+# The helpers print what they found. A scene that was wrong has that as its last word.
+plays() {	# plays NAME COMMAND...
+	what=$1
+	shift
+	"$@" >played 2>&1
+	rc=$?
+	sed 's/^\([^#]\)/# \1/' played
+	if grep -q '^SKIP' played; then
+		skip "$what" "$(sed -n 's/^SKIP: //p' played)"
+	else
+		is "$rc" 0 "$what"
+	fi
+}
+echo "# CRASH=$CRASH SEED=$SEED"
+
+# What can't find the faults of these finds nothing in another agent.
+plays 'killed: an agent that publishes first is found out' "$BUILD/tests/kill" -w publish-first "$D"
+plays 'killed: an agent that records first is found out' "$BUILD/tests/kill" -w record-first "$D"
+plays 'faults: a careless agent is found out' "$BUILD/tests/fault" -e short,ENOSPC,EIO -w careless "$D"
+plays 'storm: an agent that publishes first is found out' "$BUILD/tests/storm" -s "$SEED" -w publish-first 3 "$D"
+if [ "$CRASH" = full ]; then
+	plays 'killed before and after every system call' "$BUILD/tests/kill" -a "$D"
+	plays 'every system call fails' "$BUILD/tests/fault" "$D"
+	for n in 1 2 3; do
+		plays "storm $n on a Maildir" "$BUILD/tests/storm" -s "$((SEED + n))" 60 "$D"
+		plays "storm $n on an mbox" "$BUILD/tests/storm" -k mbox -s "$((SEED + n))" 60 "$D"
+	done
+else
+	plays 'killed before every system call' "$BUILD/tests/kill" -q "$D"
+	plays 'system calls fail' "$BUILD/tests/fault" -q -p defer "$D"
+	plays 'storm on a Maildir' "$BUILD/tests/storm" -s "$SEED" 3 "$D"
+	plays 'storm on an mbox' "$BUILD/tests/storm" -k mbox -s "$SEED" 3 "$D"
+fi
+plan

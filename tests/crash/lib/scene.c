@@ -1,0 +1,372 @@
+/* Building scenes. */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dedupdb.h"
+#include "scene.h"
+
+#define WINDOW_S 1000000	/* of the agents in all scenes */
+#define AGE_S 2000000		/* of a record that has expired */
+#define OLD_SIZE 300		/* bytes */
+
+static void
+fail(const char *what, const char *text)
+{
+	fprintf(stderr, "%s: %s\n", what, text);
+	exit(1);
+}
+
+static char *word(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static char *
+word(struct world *w, const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	if (w->words_len == ARGS_MAX || vasprintf(&text, fmt, ap) == -1)
+		die("word");
+	va_end(ap);
+	w->words[w->words_len++] = text;
+	return text;
+}
+
+static void
+add(char **argv, const char *text)
+{
+	size_t n;
+
+	for (n = 0; argv[n] != NULL; n++)
+		;
+	if (n == ARGS_MAX - 1)
+		fail("command line", "too many words");
+	argv[n] = (char *)(uintptr_t)text;
+}
+
+static void
+add_option(char **argv, const char *text)
+{
+	add(argv, "-o");
+	add(argv, text);
+}
+
+static void
+make_commands(struct world *w, const char *const *more)
+{
+	const char *kind = w->scene->mbox ? "mbox" : "maildir";
+	char *mailbox = word(w, "mailbox=%s:%s", kind, w->mailbox), *url = word(w, "bdb:%s", w->ledger);
+	size_t i;
+
+	if (w->wrong != NULL) {
+		add(w->agent, word(w, "%s/tests/wrong_agent", w->build));
+		add(w->agent, w->wrong);
+		add(w->agent, w->mailbox);
+		add(w->agent, word(w, "%s/records", w->root));
+		memcpy(w->plain, w->agent, sizeof(w->agent));
+		return;
+	}
+	add(w->agent, word(w, "%s/dedup-lda", w->build));
+	add_option(w->agent, mailbox);
+	add_option(w->agent, word(w, "ledger=%s", url));
+	add_option(w->agent, word(w, "log=file:%s", w->log));
+	add_option(w->agent, word(w, "window=%ds", WINDOW_S));
+	memcpy(w->plain, w->agent, sizeof(w->agent));
+	for (i = 0; i < SCENE_OPTIONS && w->scene->options[i] != NULL; i++)
+		add(w->agent, w->scene->options[i]);
+	for (i = 0; more != NULL && more[i] != NULL; i++)
+		add_option(w->agent, word(w, "%s", more[i]));
+	add(w->tool, word(w, "%s/dedupdb", w->build));
+	add_option(w->tool, mailbox);
+	add_option(w->tool, word(w, "window=%ds", WINDOW_S));
+	add_option(w->tool, w->scene->beside == BESIDE_TOOLS ? "lock-timeout=1s" : "lock-timeout=0s");
+	add(w->tool, "-l");
+	add(w->tool, url);
+	memcpy(w->twin, w->agent, sizeof(w->agent));
+	add_option(w->twin, "lock-timeout=0s");
+}
+
+int
+world_deliver(const struct world *w, const struct mail *m)
+{
+	return run_plain(w->agent, m->path, w->out);
+}
+
+int
+world_twin(const struct world *w, const struct mail *m)
+{
+	return run_plain(w->twin, m->path, w->out);
+}
+
+int
+world_tool(const struct world *w, const char *command)
+{
+	char *argv[ARGS_MAX];
+
+	memcpy(argv, w->tool, sizeof(argv));
+	add(argv, command);
+	return run_plain(argv, NULL, w->out);
+}
+
+static void
+deliver_well(const struct world *w, char *const *agent, const struct mail *m)
+{
+	int code = run_plain(agent, m->path, w->out);
+
+	if (code != 0) {
+		fprintf(stderr, "%s: preparing: exit %d\n", w->scene->name, code);
+		exit(1);
+	}
+}
+
+/* Put a record back in time. */
+static int
+age_record(void *arg, struct claim *claim, struct err *err)
+{
+	struct ledger *ledger = arg;
+	struct intent intent = { .len = 1 };
+	int64_t then = (int64_t)time(NULL) - AGE_S;
+	struct fingerprint fp = claim->fp;
+
+	if (ledger_forget(ledger, claim, err) != 1 || ledger_claim(ledger, &fp, then, claim, err) == -1 ||
+	    ledger_decide(ledger, claim, &intent, then, err) == -1)
+		return -1;
+	return ledger_delivered(ledger, claim, true, err);
+}
+
+static void
+age_records(const struct world *w)
+{
+	struct ledger_options options = { .window = 10 * AGE_S, .lock_timeout_ms = 1000 };
+	struct ledger *ledger;
+	struct err err;
+	char url[PATH_MAX];
+
+	snprintf(url, sizeof(url), "bdb:%s", w->ledger);
+	options.url = url;
+	if (ledger_open(&ledger, &options, &err) == -1 || ledger_each(ledger, time(NULL), age_record, ledger, &err) == -1)
+		fail("age the records", err.text);
+	ledger_close(&ledger);
+}
+
+static bool
+ends(const char *path, const char *with)
+{
+	size_t a = strlen(path), b = strlen(with);
+
+	return a >= b && strcmp(path + a - b, with) == 0;
+}
+
+/* Is this the call that publishes, or `sync`: the one that makes the publication durable? */
+static bool
+publishes(const struct world *w, const struct call *c, bool sync)
+{
+	if (sync)
+		return c->nr == SYS_fsync && (w->scene->mbox ? strcmp(c->path, w->mailbox) == 0 : ends(c->path, "/new"));
+	if (w->scene->mbox)
+		return c->nr == SYS_write && strcmp(c->path, w->mailbox) == 0;
+	return c->nr == SYS_renameat && strstr(c->to, "/new/") != NULL;
+}
+
+static bool
+is_point(const struct world *w, const struct call *c, enum crash crash)
+{
+	if (crash == CRASH_DECIDING)
+		return c->nr == SYS_fdatasync && strstr(c->path, "/log.") != NULL;
+	return publishes(w, c, crash == CRASH_SYNCED);
+}
+
+/* Deliver a message and kill that there. */
+static void
+deliver_crashing(const struct world *w, const struct mail *m, enum crash crash)
+{
+	struct call call = { .nr = -1 };
+	struct tracee t;
+
+	trace_start(&t, w->agent, m->path, w->out);
+	while (trace_step(&t)) {
+		if (!t.in_call)
+			continue;
+		trace_call(&t, &call);
+		if (is_point(w, &call, crash))
+			break;
+	}
+	if (t.ended)
+		fail(w->scene->name, "preparing: the point of the crash was not reached");
+	if (crash == CRASH_TORN)
+		trace_argument(&t, 2, call.args[2] / 2);
+	if (crash == CRASH_TORN || crash == CRASH_PUBLISHED || crash == CRASH_SYNCED)
+		trace_step(&t);
+	trace_kill(&t);
+}
+
+static void
+write_first(const struct world *w)
+{
+	FILE *f = fopen(w->mailbox, "wx");
+
+	if (f == NULL || fputs(w->scene->first, f) == EOF || fclose(f) != 0)
+		die(w->mailbox);
+}
+
+/* The wrong agents make nothing that is missing. */
+static void
+make_maildir(const struct world *w)
+{
+	static const char *const parts[] = { "", "/tmp", "/new", "/cur" };
+	char path[PATH_MAX];
+	size_t i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", w->mailbox, parts[i]);
+		if (mkdir(path, 0700) == -1)
+			die(path);
+	}
+}
+
+/* The user has read what is in new/. */
+static void
+read_maildir(const struct world *w)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	struct dirent *entry;
+	DIR *d;
+
+	snprintf(from, sizeof(from), "%s/new", w->mailbox);
+	d = opendir(from);
+	if (d == NULL)
+		die(from);
+	while ((entry = readdir(d)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(from, sizeof(from), "%s/new/%s", w->mailbox, entry->d_name);
+		snprintf(to, sizeof(to), "%s/cur/%s:2,S", w->mailbox, entry->d_name);
+		if (rename(from, to) == -1)
+			die(from);
+	}
+	closedir(d);
+}
+
+static void
+prepare(struct world *w)
+{
+	const struct scene *s = w->scene;
+
+	if (s->mbox && s->first != NO_FILE)
+		write_first(w);
+	if (w->wrong != NULL)
+		make_maildir(w);
+	if (!s->fresh) {
+		deliver_well(w, w->plain, &w->mails[OLD_ONE]);
+		if (!s->mbox)
+			read_maildir(w);
+		deliver_well(w, w->plain, &w->mails[OLD_TWO]);
+		w->mails[OLD_ONE].want = w->mails[OLD_TWO].want = 1;
+	}
+	if (s->had)
+		deliver_well(w, w->agent, &w->mails[TARGET]);
+	if (s->aged)
+		age_records(w);
+	w->mails[TARGET].want = s->had && s->aged ? 2 : 1;
+	if (s->other != CRASH_NEVER) {
+		deliver_crashing(w, &w->mails[OTHER], s->other);
+		w->mails[OTHER].want = 1;
+	}
+	if (s->target != CRASH_NEVER)
+		deliver_crashing(w, &w->mails[TARGET], s->target);
+	if (unlink(w->log) == -1 && errno != ENOENT)
+		die(w->log);
+}
+
+static void
+make_disturbed(struct world *w)
+{
+	if (w->scene->tool == NULL)
+		memcpy(w->disturbed, w->agent, sizeof(w->agent));
+	else {
+		memcpy(w->disturbed, w->tool, sizeof(w->tool));
+		add(w->disturbed, w->scene->tool);
+	}
+}
+
+void
+world_make(struct world *w, const struct scene *scene, const char *folder, const char *build, const char *wrong,
+    const char *const *more)
+{
+	static const char *const names[MAILS] = { "one", "two", "target", "other" };
+	char keep[PATH_MAX];
+	size_t i;
+
+	memset(w, 0, sizeof(*w));
+	w->scene = scene;
+	w->build = build;
+	w->wrong = wrong;
+	remove_tree(folder);
+	w->folder = word(w, "%s", folder);
+	w->root = word(w, "%s/root", folder);
+	w->mailbox = word(w, "%s/%s", w->root, scene->mbox ? "box" : "M");
+	w->ledger = word(w, "%s/L", w->root);
+	w->log = word(w, "%s/log", w->root);
+	w->out = word(w, "%s/out", folder);
+	if (mkdir(folder, 0700) == -1 || mkdir(w->root, 0700) == -1)
+		die(folder);
+	for (i = 0; i < MAILS; i++)
+		mail_make(&w->mails[i], folder, names[i], i == TARGET && scene->size > 0 ? scene->size : OLD_SIZE);
+	make_commands(w, more);
+	prepare(w);
+	make_disturbed(w);
+	snprintf(keep, sizeof(keep), "%s/keep", folder);
+	w->snapshot = snapshot_take(w->root, keep);
+}
+
+void
+world_free(struct world *w)
+{
+	size_t i;
+
+	snapshot_free(&w->snapshot);
+	remove_tree(w->folder);
+	for (i = 0; i < MAILS; i++)
+		mail_free(&w->mails[i]);
+	for (i = 0; i < w->words_len; i++)
+		free(w->words[i]);
+	memset(w, 0, sizeof(*w));
+}
+
+void
+world_restore(const struct world *w)
+{
+	if (unlink(w->out) == -1 && errno != ENOENT)
+		die(w->out);
+	snapshot_restore(w->snapshot);
+}
+
+unsigned int
+world_count(struct world *w)
+{
+	if (!w->scene->mbox)
+		return count_maildir(w->mailbox, w->mails, MAILS);
+	return count_mbox(w->mailbox, w->scene->first == NO_FILE ? "" : w->scene->first, w->mails, MAILS);
+}
+
+bool
+world_logged(const struct world *w, const char *text)
+{
+	size_t len;
+	char *bytes = read_whole(w->log, &len);
+	bool found = bytes != NULL && strstr(bytes, text) != NULL;
+
+	free(bytes);
+	return found;
+}

@@ -1,0 +1,86 @@
+/*
+ * Scenes: what is in the mailbox and in the ledger when the delivery that is to be disturbed begins.
+ *
+ * A world is one worker's copy of a scene, below a folder of its own: root/ has the mailbox (M or box), the ledger L and the log;
+ * the messages lie beside it. Four of them: two old ones that were delivered before, the target, and another one.
+ */
+#ifndef SCENE_H
+#define SCENE_H
+
+#include <stdbool.h>
+
+#include "mail.h"
+#include "snapshot.h"
+#include "trace.h"
+
+#define SCENE_OPTIONS 4
+#define ARGS_MAX 24
+#define NO_FILE NULL
+
+/* Where a delivery before was killed. */
+enum crash {
+	CRASH_NEVER,
+	CRASH_DECIDING,		/* at the sync of the first commit: the ledger is left dirty */
+	CRASH_DECIDED,		/* before the rename, or the append */
+	CRASH_TORN,		/* mbox: half of the entry is written */
+	CRASH_PUBLISHED,	/* after the rename, or the append */
+	CRASH_SYNCED		/* before the delivered mark */
+};
+
+enum beside {
+	BESIDE_NOTHING,
+	BESIDE_TOOLS,		/* dedupdb recover and prune run all the time */
+	BESIDE_TWIN,		/* it is stopped at the point, another process delivers the same message, and it goes on */
+	BESIDE_TWIN_KILLED,	/* the same, but it is killed then */
+	BESIDE_RECOVER,		/* the same as with a twin, but it is dedupdb recover */
+	BESIDE_RECOVER_KILLED
+};
+
+enum { OLD_ONE, OLD_TWO, TARGET, OTHER, MAILS };
+
+struct scene {
+	const char *name;
+	bool mbox, quick;
+	bool fresh;		/* no old messages, and nothing else: the first delivery ever */
+	bool had;		/* the target was delivered before */
+	bool aged;		/* so long ago that its record, as all there are then, has expired */
+	const char *first;	/* mbox: what is in the file before; NO_FILE: it is not there */
+	enum crash target, other;	/* a predecessor of theirs was killed there */
+	enum beside beside;
+	const char *tool;	/* this dedupdb command is disturbed instead of a delivery of the target */
+	size_t size;		/* of the target, bytes */
+	unsigned int torn;	/* this many pieces may stay: only their own message's next copy may cut them off */
+	const char *options[SCENE_OPTIONS];	/* for the agent */
+};
+
+struct world {
+	const struct scene *scene;
+	const char *build, *wrong;	/* wrong: run the wrong agent of this kind */
+	char *folder, *root, *mailbox, *ledger, *log, *out;
+	char *words[ARGS_MAX];		/* to be freed */
+	size_t words_len;
+	char *plain[ARGS_MAX];		/* the agent without the scene's options: what delivers the old messages */
+	char *agent[ARGS_MAX], *twin[ARGS_MAX], *tool[ARGS_MAX], *disturbed[ARGS_MAX];
+	struct mail mails[MAILS];
+	struct snapshot *snapshot;
+};
+
+/* Build the scene. Each word of `more` (NULL at the end) is an option of the agent. */
+void world_make(struct world *w, const struct scene *scene, const char *folder, const char *build, const char *wrong,
+    const char *const *more);
+void world_free(struct world *w);
+
+/* Back to the start. */
+void world_restore(const struct world *w);
+/* Deliver one message; returns how that ended. */
+int world_deliver(const struct world *w, const struct mail *m);
+/* The same by a process that never waits for a lock. */
+int world_twin(const struct world *w, const struct mail *m);
+/* Run dedupdb with one command. */
+int world_tool(const struct world *w, const char *command);
+/* Count all. Returns how many torn things there are. */
+unsigned int world_count(struct world *w);
+/* Has the log a line with this text? */
+bool world_logged(const struct world *w, const char *text);
+
+#endif
