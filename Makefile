@@ -91,6 +91,12 @@ check:
 	$(MAKE) tests
 	BUILD=$(BUILD) tests/run prove --merge $(PROVE_FLAGS) $(UNITS) $(SCRIPTS)
 
+## check-mta: the gap of RFC 1047 with real MTAs; as root, in namespaces of its own (the first run fetches packages)
+check-mta:
+	tools/packages build mta
+	$(MAKE) all
+	BUILD=$(BUILD) prove --merge $(PROVE_FLAGS) tests/mta/*.t
+
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:
 	tools/packages build lint
@@ -98,17 +104,24 @@ lint:
 
 ## install: programs, manual and examples below DESTDIR and PREFIX
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
-	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)/dedup-lda.new
+	mv -f $(DESTDIR)$(BINDIR)/dedup-lda.new $(DESTDIR)$(BINDIR)/dedup-lda
 	$(INSTALL) -m 755 $(BUILD)/dedupdb $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(MANDIR)/man5
+	$(INSTALL) -m 644 $(filter %.7,$(MANUALS)) $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 README.md LICENSE examples/dedup-lda.conf $(DESTDIR)$(DOCDIR)
+	for kind in $(notdir $(patsubst %/,%,$(wildcard examples/*/))); do \
+		$(INSTALL) -d $(DESTDIR)$(DOCDIR)/$$kind && $(INSTALL) -m 644 examples/$$kind/* $(DESTDIR)$(DOCDIR)/$$kind || exit 1; \
+	done
 
 ## uninstall: remove what install put there
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(SBINDIR)/dedupdb
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(filter %.5,$(MANUALS))))
+	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man7/,$(notdir $(filter %.7,$(MANUALS))))
 	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(filter %.8,$(MANUALS))))
 	rm -rf $(DESTDIR)$(DOCDIR)
 
@@ -121,4 +134,4 @@ help:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check lint install uninstall clean help
+.PHONY: all tests demo check check-mta lint install uninstall clean help

@@ -1,0 +1,78 @@
+#!/bin/sh
+# Exim, with examples/exim in Debian's split configuration: what a receiver makes of a message whose 250 gets lost.
+# shellcheck disable=SC2016 # a shell of the receiver expands these
+receiver=exim4-daemon-light
+# shellcheck source=tests/mta/mta.sh
+. "$(dirname "$0")/mta.sh"
+
+log=$D/receiver/var/log/exim4/mainlog
+empty() { [ "$(at receiver exim4 -bpc)" -eq 0 ]; }
+waiting() {
+	for id in $(at receiver exim4 -bp | awk -v from="<$1@harbour.example>" '$4 == from { print $3 }'); do
+		grep -Eq "^[^ ]+ [^ ]+ $id (==|Frozen)" "$log" && return 0
+	done
+	return 1
+}
+flush() { at receiver exim4 -qff; }
+
+start_sender
+machine receiver "$receiver_image"
+conf=$D/receiver/etc/exim4
+for section in main:03 router:880 transport:30; do
+	cp "$here/../../examples/exim/${section%:*}" "$conf/conf.d/${section%:*}/${section#*:}_local_dedup_lda"
+done
+sed -i -e "s/^dc_eximconfig_configtype=.*/dc_eximconfig_configtype='internet'/" -e "s/^dc_use_split_config=.*/dc_use_split_config='true'/" \
+	-e "s/^dc_other_hostnames=.*/dc_other_hostnames='meadow.example'/" -e "s/^dc_minimaldns=.*/dc_minimaldns='true'/" \
+	-e "s/^dc_local_interfaces=.*/dc_local_interfaces='127.0.0.1'/" "$conf/update-exim4.conf.conf"
+cat >"$conf/conf.d/main/99_test" <<'END'
+smtp_accept_max = 0
+smtp_accept_queue_per_connection = 0
+message_logs = true
+END
+echo 'MAIN_FREEZE_TELL =' >"$conf/conf.d/main/01_test"
+cat >"$conf/conf.d/router/870_test" <<'END'
+plain:
+  driver = accept
+  domains = +local_domains
+  check_local_user
+  local_parts = plain
+  transport = maildir_home
+END
+users
+echo meadow.example >"$D/receiver/etc/mailname"
+at receiver update-exim4.conf
+install -d -o "$(at receiver id -u Debian-exim)" "$D/receiver/run/exim4"
+at receiver sh -c 'exim4 -bd; true'	# a child of process 1 would stay in the foreground
+sender_ready
+ok 'the receiver listens' wait_until 10 listens 25
+
+gap_cases
+alias_copies=1	# Exim has one delivery for all the aliases of a user that a message names
+recipient_cases
+
+# A colon in an address does not become another variable of the agent's environment.
+printf '#!/bin/sh\nenv >"$HOME/env"\nexec /usr/local/bin/dedup-lda.real "$@"\n' >"$D/receiver/probe"
+chmod 755 "$D/receiver/probe"
+mv "$agent" "$agent.real" && mv "$D/receiver/probe" "$agent"
+mail_text colon | submit renee@harbour.example '"joe+x:INJECTED=1"@meadow.example'
+ok 'delivered' wait_until 10 empty
+is "$(has joe colon)" 1 'an address with a colon'
+ok 'it sets no variable' not grep -qi '^injected' "$D/receiver/home/joe/env"
+mv "$agent.real" "$agent"
+
+echo 'queue_only' >>"$conf/conf.d/main/99_test"
+at receiver update-exim4.conf
+at receiver sh -c 'kill -HUP "$(cat /run/exim4/exim.pid)"'
+crowd
+is "$(at receiver exim4 -bpc)" 40 'all wait'
+for id in $(at receiver exim4 -bp | awk '$4 ~ /crowd/ { print $3 }'); do
+	at receiver exim4 -M "$id" &
+done
+crowd_expect
+sed -i /queue_only/d "$conf/conf.d/main/99_test"
+at receiver update-exim4.conf
+at receiver sh -c 'kill -HUP "$(cat /run/exim4/exim.pid)"'
+trouble_cases
+ok 'the agent that was killed: frozen' grep -q ' Frozen' "$log"
+ok 'nothing bounced' not grep -E '^[^ ]+ [^ ]+ [^ ]+ \*\* |<= <>' "$log"
+plan

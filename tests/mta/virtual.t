@@ -1,0 +1,64 @@
+#!/bin/sh
+# Virtual users under Postfix, with examples/virtual: one system user, a mailbox for each address.
+receiver=postfix
+# shellcheck source=tests/mta/mta.sh
+. "$(dirname "$0")/mta.sh"
+
+log=$D/receiver/var/log/postfix.log
+empty() { at receiver postqueue -p | grep -q 'queue is empty'; }
+waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example *(.*)"; }
+flush() { at receiver postqueue -f; }
+box() {	# box ADDRESS NAME: copies of that message
+	(cd "$D/receiver/var/vmail/${1#*@}" && find "${1%@*}" -path '*/new/*' -exec grep -l "^Message-ID: <$2@" {} + 2>/dev/null | wc -l)
+}
+
+machine receiver "$receiver_image"
+for file in main master; do
+	cat "$here/../../examples/virtual/$file.cf" >>"$D/receiver/etc/postfix/$file.cf"
+done
+cp "$here/../../examples/virtual/dedup-lda-virtual.conf" "$D/receiver/etc/"
+sed -n 's/^#	//p' "$here/../../examples/virtual/main.cf" >setup
+is "$(wc -l <setup)" 3 'three commands'
+ok 'they work' at receiver sh -ec "$(cat setup)"
+postfix_common receiver
+at receiver postconf -e myhostname=mail.meadow.example mydestination= 'virtual_alias_maps=inline:{{sales@meadow.example=ann@meadow.example}}'
+printf '%s x\n' joe@meadow.example ann@meadow.example >"$D/receiver/etc/postfix/virtual-mailboxes"
+at receiver postmap /etc/postfix/virtual-mailboxes
+at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
+ok 'the receiver listens' wait_until 10 listens 25
+
+mail_text both | submit -n 2 renee@harbour.example joe@meadow.example ann@meadow.example
+mail_text alias | submit -n 2 '' sales@meadow.example
+mail_text extension | submit -n 2 renee@harbour.example Joe+x@meadow.example joe+y@meadow.example
+ok 'delivered' wait_until 20 empty
+is "$(box joe@meadow.example both) $(box ann@meadow.example both)" '1 1' 'sent twice to two users: each has it once'
+is "$(box ann@meadow.example alias)" 1 'sent twice to an alias: once'
+is "$(box joe@meadow.example extension)" 1 'sent twice to two extensions: once'
+cat "$D/receiver/var/vmail/meadow.example/ann/new/"* >all
+is "$(grep '^Return-Path:' all | sort)" 'Return-Path: <>
+Return-Path: <renee@harbour.example>' 'the envelope sender'
+is "$(find "$D/receiver/var/vmail" ! -user "$(at receiver id -u vmail)" | wc -l)" 0 'all of it belongs to vmail'
+is "$(find "$D/receiver/var/vmail/meadow.example" -mindepth 1 -maxdepth 1 | wc -l)" 2 'and there are two mailboxes'
+ok 'an address that does not exist is refused' not submit renee@harbour.example bob@meadow.example <setup 2>refused
+
+# Trouble: it stays in the queue.
+keeps() {	# keeps NAME
+	mail_text "$1" | submit -n 2 "$1@harbour.example" joe@meadow.example
+	ok "$1: the message waits" wait_until 20 waiting "$1"
+	repair
+	flush
+	ok "$1, repaired: the queue is empty" wait_until 20 empty
+	is "$(box joe@meadow.example "$1")" 1 "$1, repaired: delivered once"
+}
+mv "$D/receiver/var/vmail/meadow.example" "$D/receiver/var/vmail/away"
+repair() { mv "$D/receiver/var/vmail/away" "$D/receiver/var/vmail/meadow.example"; }
+keeps no-domain
+mv "$agent" "$agent.away"
+repair() { mv "$agent.away" "$agent"; }
+keeps no-program
+mv "$agent" "$agent.away"
+printf '#!/bin/sh\nkill -9 $$\n' >"$agent"
+chmod 755 "$agent"
+keeps killed
+is "$(grep -c 'status=bounced' "$log")" 0 'nothing bounced'
+plan
