@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "output.h"
 #include "tool.h"
 #include "view.h"
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "output.h"
 #include "tool.h"
 #include "view.h"
 

@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "output.h"
 #include "tool.h"
 
 static int
@@ -19,12 +18,14 @@ prune(struct tool *t, int64_t age)
 	if (t->ledger != NULL && ledger_prune(t->ledger, t->now, age, &deleted, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
 	if (t->json) {
-		out_begin(&o, true);
+		tool_out_begin(t, &o);
 		out_count(&o, "deleted", deleted);
 		out_span(&o, "older_than", age);
 		out_end(&o);
-	} else
+	} else if (!t->all || deleted > 0) {
+		tool_line_begin(t);
 		printf("%llu record%s deleted\n", (unsigned long long)deleted, deleted == 1 ? "" : "s");
+	}
 	return EX_OK;
 }
 
@@ -54,5 +55,6 @@ const struct command cmd_prune = {
 	.details =
 	    "  --older-than D   delivered records older than D (7d, 12h) instead of the window\n\n"
 	    "Pending records are never pruned. Deliveries prune as they go: no timer is needed for this.\n",
+	.flags = COMMAND_ALL,
 	.run = run,
 };

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "mailbox.h"
-#include "output.h"
 #include "recover.h"
 #include "tool.h"
 
@@ -92,12 +91,15 @@ print(const struct recovery *r)
 	struct out o;
 
 	if (!r->t->json) {
+		if (r->t->all && r->settled + r->left + r->dropped + r->failed + r->swept == 0)
+			return;		/* of most users, most hours */
+		tool_line_begin(r->t);
 		printf("%llu settled, %llu left, %llu dropped, %llu failed; %llu left-over files removed\n",
 		    (unsigned long long)r->settled, (unsigned long long)r->left, (unsigned long long)r->dropped,
 		    (unsigned long long)r->failed, (unsigned long long)r->swept);
 		return;
 	}
-	out_begin(&o, true);
+	tool_out_begin(r->t, &o);
 	out_count(&o, "settled", r->settled);
 	out_count(&o, "left", r->left);
 	out_count(&o, "dropped", r->dropped);
@@ -137,6 +139,6 @@ const struct command cmd_recover = {
 	.details =
 	    "settled: published, now or before. left: the next copy of the message has to decide. dropped: it can't be\n"
 	    "finished any more and is older than the window. failed: something was in the way, which is printed; exit 75.\n",
-	.flags = COMMAND_MAILBOX,
+	.flags = COMMAND_MAILBOX | COMMAND_ALL,
 	.run = run,
 };

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "lookup.h"
-#include "output.h"
 #include "tool.h"
 #include "view.h"
 

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "output.h"
 #include "tool.h"
 
 #define PENDING_LONG 3600	/* s; a pending record that old is no delivery at work */
@@ -74,7 +73,7 @@ print(const struct tool *t, const struct ledger_stat *s, const struct ledger_sta
 	char buf[256];
 	struct out o;
 
-	out_begin(&o, t->json);
+	tool_out_begin(t, &o);
 	out_text(&o, "ledger", t->config->ledger_url);
 	out_count(&o, "records", c->records);
 	out_count(&o, "pending", c->pending);
@@ -138,5 +137,6 @@ const struct command cmd_stat = {
 	.name = "stat",
 	.synopsis = "[--json]",
 	.line = "Counts, times, size on disk and health of the ledger",
+	.flags = COMMAND_ALL,
 	.run = run,
 };

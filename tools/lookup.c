@@ -9,7 +9,6 @@
 
 #include "identify.h"
 #include "lookup.h"
-#include "output.h"
 
 static int
 open_file(const char *file, int *fd)

@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "fs.h"
-#include "output.h"
 #include "tool.h"
+#include "users.h"
 #include "version.h"
 
 static const struct command *const commands[] = {
@@ -27,9 +27,10 @@ help(void)
 {
 	size_t i;
 
-	printf("usage: dedupdb [-l ledger | -d user] [-c file] [-o name=value]... [--json] command [arguments]\n\n"
+	printf("usage: dedupdb [-l ledger | -d user | -A] [-c file] [-o name=value]... [--json] command [arguments]\n\n"
 	    "  -l, --ledger=LEDGER       use this ledger: bdb:FOLDER, or none\n"
 	    "  -d, --user=USER           as root: become USER first, and use that user's ledger\n"
+	    "  -A, --all                 as root: every user who has a ledger, one after the other\n"
 	    "  -c, --config=FILE         read this configuration file only\n"
 	    "  -o, --option=NAME=VALUE   set one configuration key\n"
 	    "      --json                print JSON\n"
@@ -72,13 +73,14 @@ read_options(struct tool *t, int argc, char **argv)
 {
 	static const struct option table[] = {
 		{ "ledger", required_argument, NULL, 'l' }, { "user", required_argument, NULL, 'd' },
+		{ "all", no_argument, NULL, 'A' },
 		{ "config", required_argument, NULL, 'c' }, { "option", required_argument, NULL, 'o' },
 		{ "version", no_argument, NULL, 'V' }, TOOL_OPTIONS
 	};
 	int c, rc;
 
 	/* '+': a command's own options stay with it */
-	while ((c = tool_getopt(t, argc, argv, "+:l:d:c:o:hV", table, &rc)) != -1) {
+	while ((c = tool_getopt(t, argc, argv, "+:l:d:Ac:o:hV", table, &rc)) != -1) {
 		rc = EX_OK;
 		switch (c) {
 		case 'l':
@@ -88,6 +90,9 @@ read_options(struct tool *t, int argc, char **argv)
 			break;
 		case 'd':
 			t->user_name = optarg;
+			break;
+		case 'A':
+			t->all = true;
 			break;
 		case 'c':
 			t->config_file = optarg;
@@ -104,6 +109,18 @@ read_options(struct tool *t, int argc, char **argv)
 			return rc;
 	}
 	return rc != -1 ? rc : choose_command(t, argc, argv);
+}
+
+static int
+check_all(const struct tool *t)
+{
+	if (!t->all)
+		return -1;
+	if (t->user_name != NULL)
+		return tool_usage(t, "-A is every user, -d one");
+	if ((t->command->flags & COMMAND_ALL) == 0)
+		return tool_usage(t, "-A goes with stat, prune and recover");
+	return -1;
 }
 
 static int
@@ -135,6 +152,17 @@ finish_output(int rc)
 	return EX_IOERR;
 }
 
+/* The whole of a command, for one user or another. */
+static int
+run_and_print(struct tool *t, int argc, char **argv)
+{
+	int rc = run_command(t, argc, argv);
+
+	tool_free(t);
+	rc = finish_output(rc == EXIT_NO_LEDGER ? EX_OK : rc);
+	return (t->command->flags & COMMAND_VERDICT) && rc == EX_IOERR ? EX_TEMPFAIL : rc;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -145,11 +173,12 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);	/* a reader that goes away must not stop a change half-way */
 	rc = read_options(&t, argc, argv);
 	if (rc == -1)
-		rc = run_command(&t, argc, argv);
+		rc = check_all(&t);
+	if (rc == -1)
+		rc = t.all ? users_each(&t, argc, argv, run_and_print) : run_and_print(&t, argc, argv);
+	else
+		rc = finish_output(rc);
 	tool_free(&t);
-	rc = finish_output(rc);
-	if (t.command != NULL && (t.command->flags & COMMAND_VERDICT) && rc == EX_IOERR)
-		rc = EX_TEMPFAIL;
 	stopped = tool_stopped();
 	if (stopped != 0) {	/* so that a shell's loop ends as well */
 		signal(stopped, SIG_DFL);

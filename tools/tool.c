@@ -12,10 +12,10 @@
 #include <unistd.h>
 
 #include "fs.h"
-#include "output.h"
 #include "tool.h"
 
 static volatile sig_atomic_t stopped_by;
+static const char *about;	/* whose ledger it is, if there are several */
 
 static void
 on_signal(int sig)
@@ -50,6 +50,10 @@ complain(const char *text, const char *hint)
 {
 	progress_end();
 	fputs("dedupdb: ", stderr);
+	if (about != NULL) {
+		escaped_text(stderr, about);
+		fputs(": ", stderr);
+	}
 	escaped_text(stderr, text);
 	if (hint != NULL)
 		fputs(hint, stderr);
@@ -111,6 +115,29 @@ tool_notice(void *arg, const char *text)
 {
 	(void)arg;
 	complain(text, NULL);
+}
+
+void
+tool_about(const char *name)
+{
+	about = name;
+}
+
+void
+tool_out_begin(const struct tool *t, struct out *o)
+{
+	out_begin(o, t->json);
+	if (t->all)
+		out_text(o, "user", t->user->name);
+}
+
+void
+tool_line_begin(const struct tool *t)
+{
+	if (t->all) {
+		escaped_text(stdout, t->user->name);
+		fputs(": ", stdout);
+	}
 }
 
 void
@@ -268,6 +295,18 @@ tool_load(struct tool *t)
 	return rc != EX_OK ? rc : adopt_owner(t);
 }
 
+/* Most users of a system have no ledger. */
+static int
+skip_missing(struct tool *t)
+{
+	struct ledger_stat stat;
+	struct err err;
+
+	if (ledger_stat(t->ledger, &stat, &err) == -1)
+		return tool_err(&err, EX_UNAVAILABLE);
+	return stat.exists ? EX_OK : EXIT_NO_LEDGER;
+}
+
 int
 tool_ledger(struct tool *t)
 {
@@ -276,15 +315,17 @@ tool_ledger(struct tool *t)
 	int rc;
 
 	rc = tool_load(t);
-	if (rc != EX_OK || t->config->ledger_url == NULL)
+	if (rc != EX_OK)
 		return rc;
+	if (t->config->ledger_url == NULL)
+		return t->all ? EXIT_NO_LEDGER : EX_OK;
 	memset(&options, 0, sizeof(options));
 	config_ledger_options(t->config, &options);
 	options.create = false;
 	options.notice = tool_notice;
 	if (ledger_open(&t->ledger, &options, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
-	return EX_OK;
+	return t->all ? skip_missing(t) : EX_OK;
 }
 
 int

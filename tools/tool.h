@@ -15,14 +15,17 @@
 
 #include "config.h"
 #include "dedupdb.h"
+#include "output.h"
 #include "status.h"
 #include "user.h"
 
 #define EXIT_UNKNOWN 1		/* what was asked for is not there; for check: a duplicate */
+#define EXIT_NO_LEDGER (-2)	/* with -A: this user has none. No exit code: the command ends and says nothing */
 
 enum command_flag {
 	COMMAND_MAILBOX = 1,	/* touches mail: never as root */
-	COMMAND_VERDICT = 2	/* its exit code is an answer: every failure is 75 */
+	COMMAND_VERDICT = 2,	/* its exit code is an answer: every failure is 75 */
+	COMMAND_ALL = 4		/* can be run for every user, with -A */
 };
 
 struct tool;
@@ -40,7 +43,8 @@ struct command {
 struct tool {
 	/* the command line; all strings are borrowed from it but for the assignments, which are owned */
 	const struct command *command;
-	const char *user_name;	/* -d */
+	const char *user_name;	/* -d; with -A in each child that child's */
+	bool all;		/* -A */
 	const char *config_file;
 	char **assignments;	/* NULL at the end, or NULL */
 	size_t assigned;
@@ -61,7 +65,8 @@ int tool_assign(struct tool *t, const char *prefix, const char *value);
 
 /* Become the user, if one was named, and load the configuration. Returns an exit code. */
 int tool_load(struct tool *t);
-/* tool_load, then open the ledger. A missing one is empty; `ledger = none` leaves t->ledger NULL. Returns an exit code. */
+/* tool_load, then open the ledger. A missing one is empty; `ledger = none` leaves t->ledger NULL. Returns an exit code, or with -A
+ * EXIT_NO_LEDGER for either. */
 int tool_ledger(struct tool *t);
 void tool_free(struct tool *t);
 
@@ -84,6 +89,12 @@ int tool_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3
 int tool_usage(const struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Print err; the exit code is the one for its status, or `code` for a passing trouble. */
 int tool_err(const struct err *err, int code);
+/* The result of a command: with -A it begins with whose it is. */
+void tool_out_begin(const struct tool *t, struct out *o);
+/* The same for a line of text that a command prints by itself. */
+void tool_line_begin(const struct tool *t);
+/* From here on errors and remarks begin with this name, which is borrowed. */
+void tool_about(const char *name);
 /* A remark that does not change the exit code. Fits the notice of ledgers and mailboxes. */
 void tool_notice(void *arg, const char *text);
 

@@ -32,6 +32,7 @@ if [ "${1:-}" != --in-namespace ]; then
 	done
 	# shellcheck disable=SC2086,SC2154 # packages, which our script names
 	if ! sender_image=$("$here/image" postfix) || ! receiver_image=$("$here/image" $receiver); then
+		[ -z "${DEDUP_REQUIRE_MTA:-}" ] || exit 1	# where a skip would go unnoticed
 		skip_all "can't get the packages postfix and $receiver"
 	fi
 	scratch=$(mktemp -d /tmp/dedup-lda-mta.XXXXXX) || exit 1

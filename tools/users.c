@@ -1,0 +1,158 @@
+/* Who there is, and one child after the other. */
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "users.h"
+
+struct names {
+	char **name;
+	size_t n, room;
+};
+
+static int
+add(struct names *names, const char *name)
+{
+	size_t room = names->room == 0 ? 64 : 2 * names->room;
+	char **grown;
+
+	if (names->n == names->room) {
+		grown = realloc(names->name, room * sizeof(*grown));
+		if (grown == NULL)
+			return tool_fail(EX_TEMPFAIL, "no memory");
+		names->name = grown;
+		names->room = room;
+	}
+	names->name[names->n] = strdup(name);
+	if (names->name[names->n] == NULL)
+		return tool_fail(EX_TEMPFAIL, "no memory");
+	names->n++;
+	return EX_OK;
+}
+
+static void
+release(struct names *names)
+{
+	size_t i;
+
+	for (i = 0; i < names->n; i++)
+		free(names->name[i]);
+	free(names->name);
+}
+
+static int
+add_listed(struct names *names)
+{
+	const struct passwd *pw;
+	int rc = EX_OK;
+
+	setpwent();
+	while (rc == EX_OK && (pw = getpwent()) != NULL)
+		if (pw->pw_uid != 0)
+			rc = add(names, pw->pw_name);
+	endpwent();
+	return rc;
+}
+
+static int
+add_owners(struct names *names)
+{
+	const struct passwd *pw;
+	const struct dirent *entry;
+	DIR *d = opendir(USERS_LEDGERS);
+	struct stat st;
+	int rc = EX_OK;
+
+	if (d == NULL)
+		return errno == ENOENT ? EX_OK : tool_fail(EX_TEMPFAIL, "open %s: %s", USERS_LEDGERS, strerror(errno));
+	while (rc == EX_OK && (entry = readdir(d)) != NULL)
+		if (fstatat(dirfd(d), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode) && st.st_uid != 0 &&
+		    (pw = getpwuid(st.st_uid)) != NULL)
+			rc = add(names, pw->pw_name);
+	closedir(d);
+	return rc;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* A mistake in the system's file would be told once for each user. */
+static int
+check_system(const struct tool *t)
+{
+	const char *file = t->config_file != NULL ? t->config_file : CONFIG_SYSTEM;
+	struct config *config;
+	struct err err;
+	size_t i;
+	int ret;
+
+	if (config_new(&config, &err) == -1)
+		return tool_err(&err, EX_TEMPFAIL);
+	ret = config_read(config, file, t->config_file != NULL, -1, &err);
+	for (i = 0; ret == 0 && i < t->assigned; i++)
+		ret = config_set(config, t->assignments[i], &err);
+	config_free(&config);
+	return ret == 0 ? EX_OK : tool_err(&err, EX_TEMPFAIL);
+}
+
+static int
+run_as(struct tool *t, const char *name, int argc, char **argv, int (*work)(struct tool *t, int argc, char **argv))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == -1)
+		return tool_fail(EX_TEMPFAIL, "fork: %s", strerror(errno));
+	if (pid == 0) {
+		t->user_name = name;
+		tool_about(name);
+		_exit(work(t, argc, argv));
+	}
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return tool_fail(EX_TEMPFAIL, "wait: %s", strerror(errno));
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return tool_fail(EX_TEMPFAIL, "%s: ended by signal %d", name, WTERMSIG(status));
+}
+
+int
+users_each(struct tool *t, int argc, char **argv, int (*work)(struct tool *t, int argc, char **argv))
+{
+	struct names names = { .name = NULL };
+	int worst, rc;
+	size_t i;
+
+	if (geteuid() != 0)
+		return tool_fail(EX_NOPERM, "-A: only root can become other users");
+	worst = check_system(t);
+	if (worst == EX_OK)
+		worst = add_listed(&names);
+	if (worst == EX_OK)
+		worst = add_owners(&names);
+	if (worst == EX_OK) {
+		tool_catch_signals();
+		if (names.n > 0)
+			qsort(names.name, names.n, sizeof(*names.name), by_name);
+		for (i = 0; i < names.n && tool_stopped() == 0; i++) {
+			if (i > 0 && strcmp(names.name[i], names.name[i - 1]) == 0)
+				continue;
+			rc = run_as(t, names.name[i], argc, argv, work);
+			if (rc > worst)
+				worst = rc;
+		}
+	}
+	release(&names);
+	return worst;
+}
