@@ -12,20 +12,14 @@ is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-int
-body_start(struct body *b, enum body_form form, struct err *err)
+void
+body_start(struct body *b, enum body_form form)
 {
 	b->form = form;
 	b->any = b->blank = b->cr = false;
 	b->line_ends = 0;
 	b->len = 0;
-	return digest_start(&b->digest, err);
-}
-
-void
-body_drop(struct body *b)
-{
-	digest_drop(&b->digest);
+	digest_start(&b->digest);
 }
 
 static void
@@ -171,13 +165,13 @@ body_add(struct body *b, const char *p, size_t len)
 	}
 }
 
-int
-body_end(struct body *b, unsigned char bytes[BODY_DIGEST_BYTES], struct err *err)
+void
+body_end(struct body *b, unsigned char bytes[BODY_DIGEST_BYTES])
 {
 	release_cr(b);
 	/* Empty lines at the end do not count; text ends in one line end. "simple" makes even an empty body one line. */
 	if (b->any || b->form == BODY_SIMPLE)
 		body_put(b, "\r\n", 2);
 	body_flush(b);
-	return digest_end(&b->digest, bytes, err);
+	digest_end(&b->digest, bytes);
 }

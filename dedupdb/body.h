@@ -27,11 +27,8 @@ struct body {
 	unsigned char buf[BODY_BUFFER];
 };
 
-/* Returns 0 or -1. */
-int body_start(struct body *b, enum body_form form, struct err *err);
+void body_start(struct body *b, enum body_form form);
 void body_add(struct body *b, const char *p, size_t len);
-/* Returns 0 or -1. */
-int body_end(struct body *b, unsigned char bytes[BODY_DIGEST_BYTES], struct err *err);
-void body_drop(struct body *b);
+void body_end(struct body *b, unsigned char bytes[BODY_DIGEST_BYTES]);
 
 #endif

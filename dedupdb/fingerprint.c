@@ -115,23 +115,20 @@ hash_input(void *arg, const char *label, const void *value, size_t len)
 	digest_add(d, value, len);
 }
 
-int
+bool
 fingerprint_make(struct fingerprint *fp, const struct message *m, const struct fingerprint_options *options,
-    fingerprint_input *explain, void *arg, struct err *err)
+    fingerprint_input *explain, void *arg)
 {
 	struct digest d;
-	int ret;
 
 	if (explain != NULL)
 		inputs(m, options, explain, arg);
 	if (!has_field(m, "message-id") && !has_field(m, "date"))
-		return 0;
-	if (digest_start(&d, err) == -1)
-		return -1;
+		return false;
+	digest_start(&d);
 	inputs(m, options, hash_input, &d);
-	ret = digest_end(&d, fp->bytes, err) == -1 ? -1 : 1;
-	digest_drop(&d);
-	return ret;
+	digest_end(&d, fp->bytes);
+	return true;
 }
 
 void

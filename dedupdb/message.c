@@ -259,7 +259,8 @@ finish(struct reader *r, struct err *err)
 			return -1;
 		body_add(&r->body, r->header.line, r->header.line_len);
 	}
-	return body_end(&r->body, r->m->digest, err);
+	body_end(&r->body, r->m->digest);
+	return 0;
 }
 
 int
@@ -272,10 +273,9 @@ message_read(struct message **m, int fd, const struct message_options *options, 
 	if (r.m == NULL)
 		return err_sys(err, "read message", NULL);
 	r.m->file = -1;
-	if (body_start(&r.body, options->body, err) == -1)
-		goto out_message;
+	body_start(&r.body, options->body);
 	if (header_start(&r.header, options->fields, err) == -1)
-		goto out_body;
+		goto out_message;
 	if (read_all(&r, fd, err) == -1 || finish(&r, err) == -1)
 		goto out_header;
 	ret = 0;
@@ -284,8 +284,6 @@ out_header:
 	r.header.count = 0;
 	r.header.envelope = NULL;
 	header_drop(&r.header);
-out_body:
-	body_drop(&r.body);
 out_message:
 	if (ret == -1)
 		message_free(m);

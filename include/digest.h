@@ -1,28 +1,23 @@
 /*
- * SHA-256 of bytes that come in pieces. Errors are remembered and told once, at the end.
+ * SHA-256 of bytes that come in pieces. Nothing here can fail, and a digest is a plain value: to copy it keeps a state.
  */
 #ifndef DIGEST_H
 #define DIGEST_H
 
-#include <openssl/evp.h>
+#define OPENSSL_SUPPRESS_DEPRECATED	/* dedupdb/digest.c says why */
+#include <openssl/sha.h>
 
-#include <stdbool.h>
 #include <stddef.h>
-
-#include "status.h"
 
 #define DIGEST_BYTES 32
 
 struct digest {
-	EVP_MD_CTX *ctx;
-	bool failed;
+	SHA256_CTX ctx;
 };
 
-/* Returns 0 or -1. A zeroed struct digest may be dropped. */
-int digest_start(struct digest *d, struct err *err);
+void digest_start(struct digest *d);
 void digest_add(struct digest *d, const void *buf, size_t len);
-/* Returns 0 or -1; nothing can be added afterwards. */
-int digest_end(struct digest *d, unsigned char bytes[DIGEST_BYTES], struct err *err);
-void digest_drop(struct digest *d);
+/* Nothing can be added afterwards; digest_start() begins anew. */
+void digest_end(struct digest *d, unsigned char bytes[DIGEST_BYTES]);
 
 #endif

@@ -7,6 +7,7 @@
 #ifndef FINGERPRINT_H
 #define FINGERPRINT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "message.h"
@@ -32,10 +33,10 @@ typedef void fingerprint_input(void *arg, const char *label, const void *value, 
  * strings borrowed from options; `also` adds names of the caller's. NULL without memory. */
 const char **fingerprint_fields(const struct fingerprint_options *options, const char *const *also);
 
-/* Returns 1 and the fingerprint; 0 when nothing identifies the message (neither Message-ID nor Date): deliver it and record
- * nothing; -1 when the digest could not be computed. explain, when not NULL, sees every input. */
-int fingerprint_make(struct fingerprint *fp, const struct message *m, const struct fingerprint_options *options,
-    fingerprint_input *explain, void *arg, struct err *err);
+/* False when nothing identifies the message (neither Message-ID nor Date): deliver it and record nothing. explain, when not NULL, sees
+ * every input. */
+bool fingerprint_make(struct fingerprint *fp, const struct message *m, const struct fingerprint_options *options,
+    fingerprint_input *explain, void *arg);
 
 void fingerprint_hex(const struct fingerprint *fp, char hex[FINGERPRINT_HEX]);
 

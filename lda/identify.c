@@ -33,5 +33,5 @@ identify(const struct identify *how, int fd, struct message **m, struct fingerpr
 	free(fields);
 	if (ret == -1)
 		return -1;
-	return fingerprint_make(fp, *m, &options, how->explain, how->explain_arg, err);
+	return fingerprint_make(fp, *m, &options, how->explain, how->explain_arg) ? 1 : 0;
 }

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <openssl/crypto.h>
+#include <openssl/opensslv.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -61,11 +61,12 @@ fill_standard_descriptors(void)
 		close(fd);
 }
 
+/* OpenSSL's is the one that this was built with: to ask the library would link all of it. */
 static int
 print_version(void)
 {
 	printf("dedup-lda %s\n%s\n%s\nlibconfuse %s\n", DEDUP_LDA_VERSION, db_version(NULL, NULL, NULL),
-	    OpenSSL_version(OPENSSL_VERSION), confuse_version);
+	    OPENSSL_VERSION_TEXT, confuse_version);
 	return fflush(stdout) == 0 ? 0 : EXIT_TEMPORARY;
 }
 

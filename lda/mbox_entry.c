@@ -188,23 +188,18 @@ entry_measure(struct mbox_entry *e, const struct message *m, struct kept *kept, 
 {
 	struct measure measure = { .kept = kept };
 	struct sink sink = { measure_write, &measure };
-	int ret = -1;
 
-	if (digest_start(&measure.digest, err) == -1 || witness_start(&measure.reader, e->id, NULL, err) == -1 ||
-	    entry_replay(e, m, &sink, err) == -1 || digest_end(&measure.digest, e->digest, err) == -1 ||
-	    witness_end(&measure.reader, err) == -1)
-		goto out;
-	if (!measure.reader.found) {
-		err_set(err, STATUS_TEMP, "deliver to %s: the entry could not be found again", e->path);
-		goto out;
-	}
+	digest_start(&measure.digest);
+	witness_start(&measure.reader, e->id, NULL);
+	if (entry_replay(e, m, &sink, err) == -1)
+		return -1;
+	digest_end(&measure.digest, e->digest);
+	witness_end(&measure.reader);
+	if (!measure.reader.found)
+		return err_set(err, STATUS_TEMP, "deliver to %s: the entry could not be found again", e->path);
 	e->len = measure.len;
 	e->witness = measure.reader.seen;
-	ret = 0;
-out:
-	witness_drop(&measure.reader);
-	digest_drop(&measure.digest);
-	return ret;
+	return 0;
 }
 
 int
@@ -335,9 +330,11 @@ entry_is_tail(const struct mbox_entry *e, int fd, uint64_t size, const struct me
 	c->zeros = zeros;
 	c->same = true;
 	sink.arg = c;
-	if (digest_start(&c->digest, err) == 0 && entry_replay(e, m, &sink, err) == 0 && digest_end(&c->digest, digest, err) == 0)
+	digest_start(&c->digest);
+	if (entry_replay(e, m, &sink, err) == 0) {
+		digest_end(&c->digest, digest);
 		ret = c->same && c->len == e->len && memcmp(digest, e->digest, sizeof(digest)) == 0;
-	digest_drop(&c->digest);
+	}
 	free(c);
 	return ret;
 }
@@ -350,26 +347,21 @@ entry_find(const struct mbox_entry *e, int fd, uint64_t *start, uint64_t *end, s
 	ssize_t n;
 	int ret = -1;
 
-	if (witness_start(&reader, e->id, &e->witness, err) == -1)
-		return -1;
 	buf = malloc(BLOCK);
-	if (buf == NULL) {
-		err_sys(err, "read", e->path);
-		goto out;
-	}
+	if (buf == NULL)
+		return err_sys(err, "read", e->path);
+	witness_start(&reader, e->id, &e->witness);
 	do {
 		n = fs_pread(fd, buf, BLOCK, (off_t)reader.offset, e->path, err);
 		if (n == -1)
 			goto out;
 		witness_add(&reader, buf, (size_t)n);
 	} while (n == BLOCK && !reader.found);
-	if (witness_end(&reader, err) == -1)
-		goto out;
+	witness_end(&reader);
 	ret = reader.found;
 	*start = reader.start;
 	*end = reader.end;
 out:
 	free(buf);
-	witness_drop(&reader);
 	return ret;
 }

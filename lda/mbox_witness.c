@@ -17,32 +17,13 @@ witness_id(const unsigned char id[MBOX_ID_BYTES], char hex[MBOX_ID_HEX])
 		snprintf(hex + 2 * i, 3, "%02x", id[i]);
 }
 
-int
-witness_start(struct witness_reader *r, const unsigned char id[MBOX_ID_BYTES], const struct witness *want, struct err *err)
+void
+witness_start(struct witness_reader *r, const unsigned char id[MBOX_ID_BYTES], const struct witness *want)
 {
 	memset(r, 0, sizeof(*r));
 	witness_id(id, r->id);
 	r->want = want;
 	r->after_empty = true;
-	if (digest_start(&r->head, err) == 0 && digest_start(&r->body, err) == 0 && digest_start(&r->cut, err) == 0)
-		return 0;
-	witness_drop(r);
-	return -1;
-}
-
-void
-witness_drop(struct witness_reader *r)
-{
-	digest_drop(&r->head);
-	digest_drop(&r->body);
-	digest_drop(&r->cut);
-}
-
-static void
-restart(struct witness_reader *r, struct digest *d)
-{
-	if (d->failed || EVP_DigestInit_ex(d->ctx, EVP_sha256(), NULL) != 1)
-		r->failed = true;
 }
 
 static bool
@@ -69,8 +50,7 @@ body_add(struct witness_reader *r, const char *p, size_t len)
 	p += end;
 	len -= end;
 	if (r->tail_len <= sizeof(r->tail) && len > sizeof(r->tail) - r->tail_len) {
-		if (EVP_MD_CTX_copy_ex(r->cut.ctx, r->body.ctx) != 1)
-			r->failed = true;
+		r->cut = r->body;
 		digest_add(&r->body, r->tail, r->tail_len);
 		r->tail_len = sizeof(r->tail) + 1;
 	}
@@ -87,11 +67,11 @@ entry_close(struct witness_reader *r, uint64_t end)
 {
 	struct digest *body = r->tail_len > sizeof(r->tail) ? &r->cut : &r->body;
 
-	if (r->part != WITNESS_BODY || !r->id_ok || r->spoiled || r->failed)
+	if (r->part != WITNESS_BODY || !r->id_ok || r->spoiled)
 		return;		/* a header without its end is a torn one */
-	if (digest_end(&r->head, r->seen.head, NULL) == -1 || digest_end(body, r->seen.body, NULL) == -1)
-		r->failed = true;
-	else if (r->want == NULL || memcmp(r->want, &r->seen, sizeof(r->seen)) == 0) {
+	digest_end(&r->head, r->seen.head);
+	digest_end(body, r->seen.body);
+	if (r->want == NULL || memcmp(r->want, &r->seen, sizeof(r->seen)) == 0) {
 		r->found = true;
 		r->start = r->entry;
 		r->end = end;
@@ -148,7 +128,7 @@ line_name(struct witness_reader *r)
 		r->id_seen = true;
 		r->id_ok = has_id(r, len);
 		if (r->id_ok)
-			restart(r, &r->head);
+			digest_start(&r->head);
 	}
 	if (r->counts && r->id_ok)
 		digest_add(&r->head, r->line, r->line_len);
@@ -192,7 +172,7 @@ line_end(struct witness_reader *r)
 		r->part = WITNESS_BODY;
 		r->tail_len = 0;
 		if (r->id_ok)
-			restart(r, &r->body);
+			digest_start(&r->body);
 	}
 	r->after_empty = empty;
 	r->column = 0;
@@ -256,14 +236,11 @@ witness_add(struct witness_reader *r, const void *buf, size_t len)
 	}
 }
 
-int
-witness_end(struct witness_reader *r, struct err *err)
+void
+witness_end(struct witness_reader *r)
 {
 	if (!r->found && r->matched > 0)
 		line_add(r, FROM, r->matched);
 	if (!r->found)
 		entry_close(r, r->offset);
-	if (r->failed || r->head.failed || r->body.failed)
-		return err_set(err, STATUS_TEMP, "SHA-256: OpenSSL failed");
-	return 0;
 }

@@ -13,7 +13,6 @@
 #include <stdint.h>
 
 #include "digest.h"
-#include "status.h"
 
 #define MBOX_ID_BYTES 16
 #define MBOX_ID_HEX (2 * MBOX_ID_BYTES + 1)	/* bytes, with the final NUL */
@@ -32,7 +31,6 @@ struct witness_reader {
 	bool found;
 
 	/* private */
-	bool failed;
 	bool spoiled;			/* there are NULs in the open entry's From_ line */
 	bool id_seen, id_ok;		/* in the open entry's header */
 	bool named, counts;		/* this header line's field is known; it belongs to the digest */
@@ -53,12 +51,10 @@ struct witness_reader {
 
 void witness_id(const unsigned char id[MBOX_ID_BYTES], char hex[MBOX_ID_HEX]);
 
-/* want NULL: the first entry with that id will do. want is borrowed. Returns 0 or -1. */
-int witness_start(struct witness_reader *r, const unsigned char id[MBOX_ID_BYTES], const struct witness *want, struct err *err);
+/* want NULL: the first entry with that id will do. want is borrowed. */
+void witness_start(struct witness_reader *r, const unsigned char id[MBOX_ID_BYTES], const struct witness *want);
 void witness_add(struct witness_reader *r, const void *buf, size_t len);
-/* All was added. Returns 0 and r->found is right, or -1. */
-int witness_end(struct witness_reader *r, struct err *err);
-/* Frees what a started reader holds. A zeroed one may be dropped. */
-void witness_drop(struct witness_reader *r);
+/* All was added: r->found is right. */
+void witness_end(struct witness_reader *r);
 
 #endif

@@ -230,10 +230,9 @@ test_exact_memory(void **state)
 			copy = malloc(len);
 			assert_non_null(copy);
 			memcpy(copy, text + start, len);
-			assert_int_equal(body_start(&b, BODY_RELAXED, NULL), 0);
+			body_start(&b, BODY_RELAXED);
 			body_add(&b, copy, len);
-			assert_int_equal(body_end(&b, digest, NULL), 0);
-			body_drop(&b);
+			body_end(&b, digest);
 			free(copy);
 		}
 }

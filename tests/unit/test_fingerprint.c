@@ -16,7 +16,7 @@ make(struct fingerprint *fp, const char *mail, const struct fingerprint_options 
 
 	assert_non_null(fields);
 	m = feed_text(mail, options->body, fields);
-	ret = fingerprint_make(fp, m, options, NULL, NULL, NULL);
+	ret = fingerprint_make(fp, m, options, NULL, NULL);
 	message_free(&m);
 	free(fields);
 	return ret;
@@ -158,7 +158,7 @@ assert_explained(const char *mail, int result, const char *want)
 	struct bytes seen = { NULL, 0, 0 };
 	struct fingerprint fp;
 
-	assert_int_equal(fingerprint_make(&fp, m, &options, see, &seen, NULL), result);
+	assert_int_equal(fingerprint_make(&fp, m, &options, see, &seen), result);
 	bytes_add(&seen, "", 1);
 	assert_string_equal(seen.p, want);
 	bytes_free(&seen);

@@ -155,12 +155,12 @@ look(const char *text, size_t len, uint64_t *start, uint64_t *end, struct witnes
 	bool found = false;
 
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
-		assert_int_equal(witness_start(&r, id, NULL, &err), 0);
+		witness_start(&r, id, NULL);
 		for (at = 0; at < len; at += n) {
 			n = len - at < pieces[i] ? len - at : pieces[i];
 			witness_add(&r, text + at, n);
 		}
-		assert_int_equal(witness_end(&r, &err), 0);
+		witness_end(&r);
 		if (i == 0) {
 			found = r.found;
 			*start = r.start;
@@ -173,7 +173,6 @@ look(const char *text, size_t len, uint64_t *start, uint64_t *end, struct witnes
 			assert_int_equal(r.end, *end);
 			assert_memory_equal(&r.seen, seen, sizeof(*seen));
 		}
-		witness_drop(&r);
 	}
 	return found;
 }
@@ -184,10 +183,9 @@ check_digest(const unsigned char digest[DIGEST_BYTES], const void *bytes, size_t
 	unsigned char want[DIGEST_BYTES];
 	struct digest d;
 
-	assert_int_equal(digest_start(&d, &err), 0);
+	digest_start(&d);
 	digest_add(&d, bytes, len);
-	assert_int_equal(digest_end(&d, want, &err), 0);
-	digest_drop(&d);
+	digest_end(&d, want);
 	assert_memory_equal(digest, want, sizeof(want));
 }
 
