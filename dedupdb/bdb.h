@@ -50,6 +50,7 @@ struct bdb {
 	store_expired *expired;
 	void *expired_arg;
 	bool sync_entries;		/* fsync folders after a durable put */
+	bool distrust;			/* the log could not be made durable: recover before it is believed */
 	bool boot_known;
 	unsigned char boot[BOOT_ID_BYTES];
 
@@ -63,6 +64,7 @@ struct bdb {
 	struct bdb_header blame;	/* what bdb_crashed() writes */
 	volatile bool working;
 	bool closing;			/* set by the work: close the environment with this section */
+	int log;			/* descriptor of the log file that the work wrote to last; -1: nothing is to be synced */
 	bool transient;			/* the database complained of a full disk or the like: not of damage */
 	char complaint[160];		/* the first thing it said */
 };

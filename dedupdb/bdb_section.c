@@ -223,6 +223,8 @@ why_repair(struct bdb *b)
 	learn_boot(b);
 	if (b->header.failures > 0)
 		return "its data is damaged";
+	if (b->distrust)
+		return "its log could not be made durable";
 	if (b->header.dirty != 0)
 		return "a process died at work";
 	if (memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0)
@@ -285,6 +287,7 @@ finish_work(struct bdb *b, bool good, bool damaged)
 		good = false;
 	b->working = false;
 	if (good) {
+		b->distrust = false;
 		b->header.dirty = 0;
 		b->header.failures = 0;
 		b->header.seal = bdb_env_seal(b, &b->header.regions);

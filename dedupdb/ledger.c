@@ -132,7 +132,8 @@ ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, s
 	switch (ledger->ops->get(ledger->store, fp, &value, err)) {
 	case STORE_OK:
 		claim_value(claim, ledger, &value, now);
-		return 0;
+		/* Whoever decided may still wait for the disk, and nobody may publish before it is durable (I1). */
+		return claim->state == CLAIM_PENDING ? ledger->ops->sync(ledger->store, err) : 0;
 	case STORE_ABSENT:
 		return 0;
 	default:

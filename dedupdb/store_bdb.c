@@ -63,7 +63,7 @@ bdb_open(struct store **store, const struct store_options *options, struct err *
 	if (b == NULL)
 		return err_sys(err, "open ledger", options->path);
 	b->base.ops = &store_bdb;
-	b->dir = b->lock = -1;
+	b->dir = b->lock = b->log = -1;
 	b->timeout_ms = options->ledger->lock_timeout_ms;
 	b->strict = options->ledger->strict;
 	b->create = options->ledger->create;
@@ -260,26 +260,53 @@ checkpoint(struct bdb *b)
 	(void)b->env->txn_checkpoint(b->env, CHECKPOINT_KB, 0, 0);
 }
 
+/* Remember what has to be synced. Berkeley DB syncs a log file before it begins the next one, so the last one is enough. */
+static enum store_result
+open_log(struct bdb *b, struct err *err)
+{
+	DB_LOG_STAT *stat;
+	char name[32];
+	int ret = b->env->log_stat(b->env, &stat, 0);
+
+	if (ret != 0)
+		return bdb_fail(b, "find the log", ret, err);
+	snprintf(name, sizeof(name), "env/log.%010lu", (unsigned long)stat->st_cur_file);
+	free(stat);
+	b->log = openat(b->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return b->log == -1 ? (err_sys(err, "open log of ledger", b->path), STORE_FAILED) : STORE_OK;
+}
+
+/* After the section: the lock is free, so that parallel deliveries wait for the disk together and not one after the other. */
+static int
+sync_log(struct bdb *b, struct err *err)
+{
+	int fd, ret = 0;
+
+	if (b->log == -1)
+		return 0;
+	if (fdatasync(b->log) == -1)
+		ret = err_sys(err, "sync log of ledger", b->path);
+	close(b->log);
+	b->log = -1;
+	if (ret == 0 && b->sync_entries) {	/* the log file may be new */
+		fd = fs_open_dir_at(b->dir, "env", b->env_path, err);
+		ret = fd == -1 ? -1 : fs_sync(fd, b->env_path, err);
+		if (fd != -1)
+			close(fd);
+	}
+	b->distrust = ret == -1;
+	return ret;
+}
+
 /* Once this was called the change may survive, whatever it returns. */
 static enum store_result
 commit(struct bdb *b, DB_TXN *txn, bool durable, struct err *err)
 {
-	int fd, ret = txn->commit(txn, durable ? DB_TXN_SYNC : DB_TXN_WRITE_NOSYNC);
+	int ret = txn->commit(txn, DB_TXN_WRITE_NOSYNC);
 
-	if (ret != 0) {
+	if (ret != 0)
 		bdb_fail(b, "commit", ret, err);
-		return STORE_UNDECIDED;
-	}
-	if (durable && b->sync_entries) {	/* a log file may be new */
-		fd = fs_open_dir_at(b->dir, "env", b->env_path, err);
-		if (fd == -1)
-			return STORE_UNDECIDED;
-		ret = fs_sync(fd, b->env_path, err);
-		close(fd);
-		if (ret == -1)
-			return STORE_UNDECIDED;
-	}
-	return STORE_OK;
+	return ret == 0 && (!durable || open_log(b, err) == STORE_OK) ? STORE_OK : STORE_UNDECIDED;
 }
 
 static enum store_result
@@ -318,8 +345,26 @@ bdb_put(struct store *store, const struct fingerprint *key, const struct store_v
     bool durable, bool pending, struct store_value *now, struct err *err)
 {
 	struct change c = { key, expected, value, now, durable, pending };
+	enum store_result result = bdb_section(bdb_of(store), work_change, &c, err);
 
-	return bdb_section(bdb_of(store), work_change, &c, err);
+	return sync_log(bdb_of(store), err) == -1 && result == STORE_OK ? STORE_UNDECIDED : result;
+}
+
+static enum store_result
+work_sync(struct bdb *b, void *arg, struct err *err)
+{
+	(void)arg;
+	return open_log(b, err);
+}
+
+static int
+bdb_sync(struct store *store, struct err *err)
+{
+	enum store_result result = bdb_section(bdb_of(store), work_sync, NULL, err);
+
+	if (result == STORE_OK)
+		return sync_log(bdb_of(store), err);
+	return result == STORE_ABSENT ? 0 : -1;
 }
 
 static enum store_result
@@ -592,6 +637,7 @@ const struct store_ops store_bdb = {
 	.prepare = bdb_prepare,
 	.get = bdb_get,
 	.put = bdb_put,
+	.sync = bdb_sync,
 	.remove = bdb_remove,
 	.each = bdb_each,
 	.recent_pending = bdb_recent_pending,

@@ -249,6 +249,14 @@ memory_crashed(const struct store *store)
 	(void)store;
 }
 
+static int
+memory_sync(struct store *store, struct err *err)
+{
+	(void)store;
+	(void)err;
+	return 0;
+}
+
 const struct store_ops store_memory = {
 	.name = "memory",
 	.open = memory_open,
@@ -256,6 +264,7 @@ const struct store_ops store_memory = {
 	.prepare = memory_prepare,
 	.get = memory_get,
 	.put = memory_put,
+	.sync = memory_sync,
 	.remove = memory_remove,
 	.each = memory_each,
 	.recent_pending = memory_recent_pending,

@@ -58,6 +58,9 @@ struct store_ops {
 	 * recent_pending. An insert may drop a few expired values. */
 	enum store_result (*put)(struct store *, const struct fingerprint *, const struct store_value *expected,
 	    const struct store_value *value, bool durable, bool pending, struct store_value *now, struct err *);
+	/* What was put before, by whoever, survives power loss when this returns 0. A durable put becomes visible to others before it
+	 * is durable: act on what they put only after this. Returns 0 or -1. */
+	int (*sync)(struct store *, struct err *);
 	/* Delete if expected is what is there: STORE_OK, STORE_CONFLICT, STORE_ABSENT or STORE_FAILED. Not durable. */
 	enum store_result (*remove)(struct store *, const struct fingerprint *, const struct store_value *expected, struct err *);
 
