@@ -126,6 +126,24 @@ open_env_folder(struct bdb *b, struct err *err)
 	return fs_open_dir_at(b->dir, "env", b->env_path, err);
 }
 
+/* What a killed process wrote to the log may not be on disk yet, and Berkeley DB takes all that it finds there for synced. It would sync
+ * only the pages that it makes of it: a power cut then leaves a database that is ahead of its log, which is refused for good. */
+static int
+sync_log(const struct bdb *b, int dir, const char *name, struct err *err)
+{
+	struct stat st;
+	int fd, ret;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
+		return 0;	/* the recovery will complain of it */
+	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return err_sys(err, "open log in", b->env_path);
+	ret = fs_sync(fd, b->env_path, err);
+	close(fd);
+	return ret;
+}
+
 /* Regions that may be damaged must not be mapped, not even to be removed, as Berkeley DB's own recovery would. A database without
  * any log can't be recovered. */
 static int
@@ -134,7 +152,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 	bool log = false, database = false;
 	struct dirent *entry;
 	DIR *dir;
-	int failed, fd = open_env_folder(b, err);
+	int failed = 0, fd = open_env_folder(b, err);
 
 	if (fd == -1)
 		return -1;
@@ -145,14 +163,20 @@ prepare_recovery(struct bdb *b, struct err *err)
 		return -1;
 	}
 	errno = 0;
-	while ((entry = readdir(dir)) != NULL) {
-		log = log || is_log(entry->d_name);
+	while (failed == 0 && (entry = readdir(dir)) != NULL) {
+		if (is_log(entry->d_name)) {
+			log = true;
+			failed = sync_log(b, fd, entry->d_name, err);
+		}
 		database = database || strcmp(entry->d_name, DB_FILE) == 0;
 		if (is_region(entry->d_name) || strcmp(entry->d_name, "DB_CONFIG") == 0)
 			unlinkat(fd, entry->d_name, 0);
 		errno = 0;
 	}
-	failed = errno != 0 ? err_sys(err, "read folder", b->env_path) : 0;
+	if (failed == 0 && errno != 0)
+		failed = err_sys(err, "read folder", b->env_path);
+	if (failed == 0 && b->sync_entries)
+		failed = fs_sync(fd, b->env_path, err);
 	closedir(dir);
 	if (failed == -1)
 		return -1;

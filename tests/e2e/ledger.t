@@ -223,6 +223,25 @@ else
 	skip 'a disk that fails' 'strace can not trace here'
 fi
 
+# What a killed delivery wrote to the log is made durable before the database is written: a power cut after that would leave a
+# database that is ahead of its log, and all records would be lost.
+first() { grep -En -m 1 -e "$1" trace.out | cut -d : -f 1; }	# number of the first traced line that has this
+if can_trace; then
+	begin
+	next
+	run=$(kill_at fdatasync 1)
+	lda <m
+	ok 'killed before the commit is durable' grep -q 'killed by SIGKILL' trace.out
+	run='strace -y -o trace.out -e trace=fsync,fdatasync,pwrite64'
+	does helped 'killed before the commit is durable' -o sync=strict <m
+	log=$(first 'f(data)?sync.*/env/log\.0000000001>') entry=$(first 'fsync.*/env>') database=$(first 'pwrite64.*/env/ledger\.db>')
+	ok 'the log is made durable before the database is written' test "${log:-9999}" -lt "${database:-0}"
+	ok 'and its entry as well, with sync = strict' test "${entry:-9999}" -lt "${database:-0}"
+	run=
+else
+	skip 'killed before the commit is durable' 'strace can not trace here'
+fi
+
 # What expired is dropped on the way.
 rm -rf L M
 i=0
