@@ -229,17 +229,35 @@ first() { grep -En -m 1 -e "$1" trace.out | cut -d : -f 1; }	# number of the fir
 if can_trace; then
 	begin
 	next
-	run=$(kill_at fdatasync 1)
+	run=$(kill_at pwrite64 5)	# the header, after the log
 	lda <m
-	ok 'killed before the commit is durable' grep -q 'killed by SIGKILL' trace.out
+	ok 'killed after the commit, before it is durable' grep -q 'killed by SIGKILL' trace.out
 	run='strace -y -o trace.out -e trace=fsync,fdatasync,pwrite64'
-	does helped 'killed before the commit is durable' -o sync=strict <m
+	does helped 'killed after the commit, before it is durable' -o sync=strict <m
 	log=$(first 'f(data)?sync.*/env/log\.0000000001>') entry=$(first 'fsync.*/env>') database=$(first 'pwrite64.*/env/ledger\.db>')
 	ok 'the log is made durable before the database is written' test "${log:-9999}" -lt "${database:-0}"
 	ok 'and its entry as well, with sync = strict' test "${entry:-9999}" -lt "${database:-0}"
+
+	# The commit is made durable without the lock. Whoever finds it meanwhile makes it durable before anything is published.
+	next
+	run=$(kill_at fdatasync 1)
+	lda <m
+	run="strace -y -o trace.out -e trace=fdatasync,$RENAME"
+	does helped 'killed after the lock was given back' <m
+	log=$(first 'fdatasync.*/env/log\.0000000001>') rename=$(first '^renameat')
+	ok 'the log is made durable before the rename' test "${log:-9999}" -lt "${rename:-0}"
+	next
+	run='strace -f -o slow.out -e trace=fdatasync -e inject=fdatasync:delay_enter=4000000'
+	lda <m &
+	slow=$!
+	i=0
+	until grep -q fdatasync slow.out 2>/dev/null || [ $((i += 1)) -gt 100 ]; do sleep 0.1; done
 	run=
+	next
+	does delivered 'while another waits for the disk' -o lock-timeout=1s -o on-ledger-failure=defer <m
+	wait $slow
 else
-	skip 'killed before the commit is durable' 'strace can not trace here'
+	skip 'killed after the commit, before it is durable' 'strace can not trace here'
 fi
 
 # What expired is dropped on the way.
