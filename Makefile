@@ -99,6 +99,10 @@ lint:
 	tools/packages build lint
 	tests/lint $(MANUALS)
 
+# Manual, README and examples name the programs where they are installed.
+INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g'
+
 ## install: programs, manual and examples below DESTDIR and PREFIX
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
@@ -109,17 +113,19 @@ install: all
 	$(INSTALL) -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 $(filter %.7,$(MANUALS)) $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(MANDIR)/man8
-	$(INSTALL) -m 644 README.md LICENSE examples/dedup-lda.conf $(DESTDIR)$(DOCDIR)
-	for kind in $(notdir $(patsubst %/,%,$(wildcard examples/*/))); do \
-		$(INSTALL) -d $(DESTDIR)$(DOCDIR)/$$kind && $(INSTALL) -m 644 examples/$$kind/* $(DESTDIR)$(DOCDIR)/$$kind || exit 1; \
+	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(DOCDIR)
+	for folder in examples $(wildcard examples/*/); do \
+		$(INSTALL) -d $(DESTDIR)$(DOCDIR)/$$folder || exit 1; \
+		for file in $$folder/*; do \
+			[ -d $$file ] || $(INSTALL) -m 644 $$file $(DESTDIR)$(DOCDIR)/$$folder || exit 1; \
+		done; \
 	done
+	rm -f $(DESTDIR)$(DOCDIR)/examples/demo*	# runs in a checkout only
+	find $(DESTDIR)$(DOCDIR) -type f -exec sed -i $(PLACES) $(INSTALLED_MANUALS) {} +
 
 ## uninstall: remove what install put there
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(SBINDIR)/dedupdb
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man5/,$(notdir $(filter %.5,$(MANUALS))))
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man7/,$(notdir $(filter %.7,$(MANUALS))))
-	rm -f $(addprefix $(DESTDIR)$(MANDIR)/man8/,$(notdir $(filter %.8,$(MANUALS))))
+	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(SBINDIR)/dedupdb $(INSTALLED_MANUALS)
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 clean:
