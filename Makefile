@@ -7,6 +7,8 @@ MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/dedup-lda
 DESTDIR ?=
 BUILD ?= build
+VERSION = $(shell sed -n 's/.*DEDUP_LDA_VERSION "\(.*\)"/\1/p' include/version.h)
+TARBALL = $(BUILD)/dedup-lda-$(VERSION).tar.gz
 
 CC ?= cc
 AR ?= ar
@@ -16,7 +18,7 @@ INSTALL ?= install
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
 HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) $(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS) $(CFLAGS)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) $(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 
 # A missing shared library makes the loader exit 127, and that bounces mail; archives also start faster. LINK=static puts libdb,
@@ -94,6 +96,10 @@ check:
 	BUILD=$(BUILD) tests/run prove --merge $(PROVE_FLAGS) $(UNITS) $(SCRIPTS)
 	BUILD=$(BUILD) prove --merge $(PROVE_FLAGS) $(ROOT_SCRIPTS)
 
+## units: build and run the unit tests alone
+units: $(PROGRAMS) $(UNITS)
+	BUILD=$(BUILD) tests/run prove --merge $(UNITS)
+
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:
 	tools/packages build lint
@@ -128,6 +134,26 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(SBINDIR)/dedupdb $(INSTALLED_MANUALS)
 	rm -rf $(DESTDIR)$(DOCDIR)
 
+## dist: what is committed as build/dedup-lda-VERSION.tar.gz; its bytes depend on the commit alone
+dist:
+	@git diff --quiet HEAD || echo "make dist: changes that are not committed stay out" >&2
+	@mkdir -p $(BUILD)
+	git -c tar.umask=0022 -c core.autocrlf=false archive --format=tar --prefix=dedup-lda-$(VERSION)/ -o $(TARBALL:.gz=) HEAD
+	gzip -9nf $(TARBALL:.gz=)
+	@cd $(BUILD) && sha256sum $(notdir $(TARBALL))
+
+## deb: install what is missing, build the Debian package of what is committed, into build/deb/
+deb:
+	tools/packages build deb
+	$(MAKE) dist
+	rm -rf $(BUILD)/deb
+	mkdir -p $(BUILD)/deb
+	tar -C $(BUILD)/deb -xzf $(TARBALL)
+	cd $(BUILD)/deb/dedup-lda-$(VERSION) && \
+		env -i PATH="$$PATH" LC_ALL=C.UTF-8 DEB_BUILD_OPTIONS="$$DEB_BUILD_OPTIONS" dpkg-buildpackage -us -uc
+	rm -r $(BUILD)/deb/dedup-lda-$(VERSION)
+	@cd $(BUILD)/deb && sha256sum *.deb
+
 clean:
 	rm -rf $(BUILD)
 
@@ -135,6 +161,6 @@ help:
 	@echo "make: build into $(BUILD)/ (LINK=static|shared, CC, CFLAGS, BUILD)"
 	@sed -n 's/^## /make /p' $(MAKEFILE_LIST)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check lint install uninstall clean help
+.PHONY: all tests demo check units lint install uninstall dist deb clean help
