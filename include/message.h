@@ -56,7 +56,8 @@ uint64_t message_size(const struct message *m);		/* bytes read, with the envelop
 const char *message_envelope(const struct message *m);	/* the first "From ..." line without '>' and newline, or NULL */
 const unsigned char *message_body_digest(const struct message *m);	/* BODY_DIGEST_BYTES: bh= of a DKIM signature, decoded */
 
-/* The n-th field (0: the first) of that name, or NULL. Only names given in the options can be asked for. */
+/* The n-th field (0: the first) of that name, or NULL. Only names given in the options can be asked for. Of two fields of a message the
+ * one that stands above the other has the lower address. */
 const struct field *message_field(const struct message *m, const char *name, size_t n);
 
 /* Was the message handed to the spill sink? Then it can not be replayed. */

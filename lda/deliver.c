@@ -394,6 +394,7 @@ static void
 log_outcome(const struct work *w, const struct err *err)
 {
 	const struct config *config = w->d->config;
+	struct head_options head = head_options(w->d);
 	struct log_line line = { .len = 0 };
 	char mailbox[PATH_MAX + 16];
 
@@ -405,8 +406,11 @@ log_outcome(const struct work *w, const struct err *err)
 	log_add(&line, "mailbox", mailbox);
 	if (w->d->folder != NULL && w->d->folder[0] != '\0')
 		log_add(&line, "folder", w->d->folder);
-	if (w->message != NULL)
+	if (w->message != NULL) {
 		log_add_number(&line, "size", (long long)message_size(w->message));
+		if (head_tells_loop(&head, w->message))
+			log_add(&line, "loop", "yes");
+	}
 	log_add_number(&line, "ms", (long long)(clock_ms() - w->start_ms));
 	if (err == NULL && w->known && w->claim.present && strcmp(w->action, "delivered") != 0) {
 		log_time(&line, "first", w->claim.record.first);

@@ -10,7 +10,7 @@
 
 #define ADDRESS_MAX 900		/* bytes: RFC 5322 section 2.1.1 ends a line at 998 */
 
-const char *const head_fields[] = { "return-path", "delivered-to", "message-id", NULL };
+const char *const head_fields[] = { "return-path", "delivered-to", "received", "message-id", NULL };
 
 bool
 head_drops_return_path(const struct head_options *options)
@@ -79,6 +79,27 @@ delivered_to(char *text, size_t size, const struct head_options *options, const 
 		if (strcasecmp(field->value, options->address) == 0)
 			return;
 	snprintf(text, size, "Delivered-To: %s\n", options->address);
+}
+
+/* An MTA's own Delivered-To of this delivery stands above the first Received field, and knows the recipient better than the address does,
+ * which may be an alias that was resolved. */
+bool
+head_tells_loop(const struct head_options *options, const struct message *m)
+{
+	const struct field *field = message_field(m, "delivered-to", 0), *received = message_field(m, "received", 0);
+	const char *recipient = options->address;
+	size_t i = 0;
+
+	if (field != NULL && (received == NULL || field < received)) {
+		recipient = field->value;
+		i = 1;
+	}
+	if (recipient == NULL || recipient[0] == '\0')
+		return false;
+	for (; (field = message_field(m, "delivered-to", i)) != NULL; i++)
+		if (strcasecmp(field->value, recipient) == 0)
+			return true;
+	return false;
 }
 
 char *

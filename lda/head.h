@@ -19,6 +19,9 @@ extern const char *const head_fields[];
 /* Does the message's own Return-Path go? Only where a better one takes its place (RFC 5321 section 4.4: there is one). */
 bool head_drops_return_path(const struct head_options *options);
 
+/* Has the message been delivered to this recipient before, as a Delivered-To field that it brought along tells? */
+bool head_tells_loop(const struct head_options *options, const struct message *m);
+
 /* The lines, each with its newline, to be freed with free(); NULL without memory. */
 char *head_make(const struct head_options *options, const struct message *m);
 /* The line that marks a duplicate: X-Dedup-Lda: duplicate; first=TIME; fingerprint=HEX. */
