@@ -5,7 +5,9 @@
  * makes the MTA keep the message.
  */
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 #include <confuse.h>
 #include <db.h>
@@ -43,6 +45,31 @@ on_crash(void)
 {
 	if (open_ledger != NULL)
 		ledger_crashed(open_ledger);
+}
+
+/* Variables can change what libraries do, and MTAs set some to what a sender chose. HOME counts: see user_current(). */
+static int
+clean_environment(struct err *err)
+{
+	const char *home = getenv("HOME");	/* clearenv() forgets the list, not what is in it */
+
+	if (clearenv() != 0 || (home != NULL && setenv("HOME", home, 1) == -1))
+		return err_sys(err, "clear the environment", NULL);
+	return 0;
+}
+
+/* What else the caller left open is not ours: a lock on it would live as long as we do. A kernel without the call leaves it harmless,
+ * since nothing is written but to descriptors that were opened here. No part of a message may be left in a core file. */
+static void
+limit_process(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+#ifdef SYS_close_range
+	(void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
+#endif
+	(void)setrlimit(RLIMIT_CORE, &none);
+	umask(077);
 }
 
 /* Descriptors 0 to 2 must be open, or the next file to be opened takes their place and gets our messages. */
@@ -146,11 +173,9 @@ run(struct agent *a, struct err *err)
 {
 	struct delivery d = { .sender = a->options.sender, .address = a->options.address, .folder = a->options.folder };
 
-	if (become_user(a, err) == -1 || load(a, err) == -1)
+	if (clean_environment(err) == -1 || become_user(a, err) == -1 || load(a, err) == -1)
 		return -1;
 	exit_after((unsigned int)a->config->time_limit);
-	if (clearenv() != 0)
-		return err_sys(err, "clear the environment", NULL);
 	if (log_open(&a->log, a->config, a->options.verbose, err) == -1 || open_the_ledger(a, err) == -1)
 		return -1;
 	d.config = a->config;
@@ -207,8 +232,8 @@ main(int argc, char **argv)
 
 	mallopt(M_TOP_PAD, HEAP_STEP);	/* one growth of the heap instead of one per buffer */
 	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_STEP);
+	limit_process();
 	fill_standard_descriptors();
-	umask(077);
 	exit_on_signals();
 	exit_on_crash(on_crash);
 	exit_after(STARTUP_LIMIT);
