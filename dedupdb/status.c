@@ -30,3 +30,10 @@ err_sys(struct err *err, const char *op, const char *path)
 		return err_set(err, status, "%s: %s", op, reason);
 	return err_set(err, status, "%s %s: %s", op, path, reason);
 }
+
+void
+err_retry(struct err *err)
+{
+	if (err != NULL && err->status == STATUS_QUOTA)
+		err->status = STATUS_TEMP;
+}

@@ -67,7 +67,8 @@ struct mailbox_ops {
 	 * nobody sees. The message is borrowed until publish returns. */
 	int (*stage)(struct mailbox *box, const struct message *m, const struct fingerprint *fp, struct intent *intent,
 	    struct err *err);
-	/* Make the staged message visible, durably. 0: it survives power loss. -1: it may or may not be visible; the record stays. */
+	/* Make the staged message visible, durably. 0: it survives power loss. -1: it may or may not be visible; the record stays. With
+	 * STATUS_QUOTA it is not, nor will it be by somebody else's help. */
 	int (*publish)(struct mailbox *box, struct err *err);
 	/* Finish the publication of a pending record, perhaps another process's or folder's. m is our own copy of the message, or NULL
 	 * where there is none at hand. */

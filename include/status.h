@@ -31,4 +31,7 @@ int err_set(struct err *err, enum status status, const char *fmt, ...) __attribu
 /* As err_set with "op path: strerror(errno)". EDQUOT becomes STATUS_QUOTA, all else STATUS_TEMP. path may be NULL. */
 int err_sys(struct err *err, const char *op, const char *path);
 
+/* The message may have been accepted all the same: STATUS_QUOTA, which an administrator can turn into a bounce, becomes STATUS_TEMP. */
+void err_retry(struct err *err);
+
 #endif

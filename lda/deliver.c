@@ -199,6 +199,7 @@ ledger_failed(struct work *w, const struct err *why, struct err *err)
 	if (w->d->config->on_ledger_failure == LEDGER_DELIVER)
 		return 0;
 	*err = *why;
+	err_retry(err);
 	return -1;
 }
 
@@ -247,6 +248,7 @@ help(struct work *w, struct err *err)
 	case SETTLE_GONE:
 		return 0;
 	default:
+		err_retry(err);
 		return -1;
 	}
 }

@@ -212,8 +212,11 @@ maildir_publish(struct mailbox *box, struct err *err)
 
 	/* ENOENT with a record: a helper was faster. Without one nobody had any business with it. */
 	if (rename_stage(&m->folder, m->name, m->size) == -1 && (errno != ENOENT || !box->recorded))
-		return err_sys(err, "publish in new/ of", m->folder.path);
-	return fs_sync(m->folder.new, m->folder.path, err);
+		err_sys(err, "publish in new/ of", m->folder.path);
+	else if (fs_sync(m->folder.new, m->folder.path, err) == 0)
+		return 0;
+	err_retry(err);		/* it is in new/, or anybody can rename it */
+	return -1;
 }
 
 /* Is a file called name, with whatever a reader has added behind it, in this subfolder? 1, 0, or -1. */

@@ -310,16 +310,19 @@ check_place(struct mbox *b, struct err *err)
 	return got == 1 ? 0 : -1;
 }
 
-/* Take back what we appended, if nothing else is there. What fails here is left to the record. */
-static void
+/* Take back what we appended, if nothing else is there. What fails here is left to the record. Returns 0: it is gone for good; -1. */
+static int
 take_back(struct mbox *b)
 {
 	uint64_t size = 0;
 
-	if (file_size(b, &size, NULL) == -1 || entry_is_tail(&b->entry, b->fd, size, b->message, false, NULL) != 1)
-		return;
-	if (ftruncate(b->fd, (off_t)b->entry.s0) == 0)
-		fs_sync(b->fd, b->options->path, NULL);
+	if (file_size(b, &size, NULL) == -1)
+		return -1;
+	if (size == b->entry.s0)
+		return 0;
+	if (entry_is_tail(&b->entry, b->fd, size, b->message, false, NULL) != 1)
+		return -1;
+	return ftruncate(b->fd, (off_t)b->entry.s0) == 0 ? fs_sync(b->fd, b->options->path, NULL) : -1;
 }
 
 static int
@@ -335,7 +338,8 @@ mbox_publish(struct mailbox *box, struct err *err)
 	if (size != b->entry.s0)
 		return err_set(err, STATUS_TEMP, "append to %s: another program wrote into it without a lock", b->options->path);
 	if (append(b, err) == -1 || check_place(b, err) == -1 || sync_all(b, err) == -1) {
-		take_back(b);
+		if (take_back(b) == -1)
+			err_retry(err);
 		return -1;
 	}
 	stage_drop(b);
