@@ -10,6 +10,9 @@
 
 #include "user.h"
 
+#define LOOKUP_BYTES 4096
+#define LOOKUP_BYTES_MAX (1024 * 1024)
+
 static int
 make_user(struct user **out, const char *name, const char *home, uid_t uid, gid_t gid, struct err *err)
 {
@@ -106,17 +109,32 @@ user_current(struct user **user, struct err *err)
 int
 user_named(struct user **user, const char *name, struct err *err)
 {
-	struct passwd *pw;
+	struct passwd pw, *found = NULL;
+	size_t size = LOOKUP_BYTES;
+	char *buf = NULL, *more;
+	int ret;
 
 	*user = NULL;
-	errno = 0;
-	pw = getpwnam(name);
-	if (pw != NULL)
-		return make_user(user, pw->pw_name, pw->pw_dir, pw->pw_uid, pw->pw_gid, err);
-	/* What getpwnam(3) says when there is nobody of that name; all else is trouble that may pass. */
-	if (errno == 0 || errno == ENOENT || errno == ESRCH || errno == EBADF || errno == EPERM)
-		return err_set(err, STATUS_NOUSER, "no such user");
-	return err_sys(err, "look up user", NULL);
+	do {
+		more = realloc(buf, size);
+		if (more == NULL) {
+			free(buf);
+			return err_sys(err, "look up user", NULL);
+		}
+		buf = more;
+		errno = getpwnam_r(name, &pw, buf, size, &found);
+		size *= 2;
+	} while (errno == ERANGE && size <= LOOKUP_BYTES_MAX);
+	/* Unlike getpwnam(3), whose errno has many meanings, 0 is said only by a source that was asked and has nobody of that name. A
+	 * directory that can't be reached is trouble that may pass, and a bounce would be wrong. */
+	if (found != NULL)
+		ret = make_user(user, pw.pw_name, pw.pw_dir, pw.pw_uid, pw.pw_gid, err);
+	else if (errno == 0)
+		ret = err_set(err, STATUS_NOUSER, "no such user");
+	else
+		ret = err_sys(err, "look up user", NULL);
+	free(buf);
+	return ret;
 }
 
 /* Dropped for good: none of the three ids is the old one, and there is no way back. */
