@@ -105,13 +105,31 @@ make_root(struct maildir_folder *f, bool *made, struct err *err)
 	return f->dir == -1 ? -1 : 0;
 }
 
+/* err says why path is no folder. A link that root made is where the administrator has moved the mailbox; any other could be a trap. */
+static int
+follow_link(const char *path, struct err *err)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == -1 || !S_ISLNK(st.st_mode))
+		return -1;
+	if (st.st_uid != 0)
+		return err_set(err, STATUS_TEMP, "mailbox %s: is a symbolic link that is not root's: let the configuration name its target",
+		    path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd == -1 ? err_sys(err, "open folder", path) : fd;
+}
+
 static int
 open_root(struct maildir_folder *f, bool make, bool *made, struct err *err)
 {
 	f->dir = fs_open_dir(f->path, err);
-	if (f->dir == -1 && (!make || errno != ENOENT || make_root(f, made, err) == -1))
-		return -1;
-	return check_owner(f->dir, f->path, err);
+	if (f->dir == -1 && errno == ENOENT && make)
+		(void)make_root(f, made, err);
+	else if (f->dir == -1 && errno != ENOENT)
+		f->dir = follow_link(f->path, err);
+	return f->dir == -1 ? -1 : check_owner(f->dir, f->path, err);
 }
 
 static void
@@ -140,7 +158,7 @@ name_ok(const char *name)
 static void
 mark_folder(int dir)
 {
-	int fd = openat(dir, "maildirfolder", O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = openat(dir, "maildirfolder", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd != -1)
 		close(fd);
@@ -248,8 +266,7 @@ maildir_folder_find(struct maildir_folder *f, const char *path, struct err *err)
 	f->path = strdup(path);
 	if (f->path == NULL)
 		return err_sys(err, "open folder", path);
-	f->dir = fs_open_dir(path, err);
-	if (f->dir == -1 || open_parts(f, false, NULL, err) == -1) {
+	if (open_root(f, false, NULL, err) == -1 || open_parts(f, false, NULL, err) == -1) {
 		maildir_folder_close(f);
 		return -1;
 	}
