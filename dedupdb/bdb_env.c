@@ -185,7 +185,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 	return 0;
 }
 
-/* Berkeley DB's own way to open a file follows links and lets children inherit the descriptor for a moment. */
+/* Berkeley DB's own way to open a file follows links, waits for a FIFO, and lets children inherit the descriptor for a moment. */
 static int
 open_file(const char *name, int flags, ...)
 {
@@ -197,7 +197,7 @@ open_file(const char *name, int flags, ...)
 		mode = (mode_t)va_arg(ap, int);
 		va_end(ap);
 	}
-	return open(name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
+	return open(name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
 }
 
 /* Opening tells whether the database is there; Berkeley DB would ask three times before. */

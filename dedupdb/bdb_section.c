@@ -129,10 +129,11 @@ open_lock(struct bdb *b, struct err *err)
 		b->lock = -1;
 		return -1;
 	}
-	if (!S_ISREG(st.st_mode)) {
+	if (!S_ISREG(st.st_mode) || st.st_nlink > 1 || st.st_uid != geteuid()) {
 		close(b->lock);
 		b->lock = -1;
-		return err_set(err, STATUS_TEMP, "ledger %s: its lock is no regular file; remove it", b->path);
+		return err_set(err, STATUS_TEMP, "ledger %s: its lock is no regular file of the user's own with one name; remove it",
+		    b->path);
 	}
 	b->lock_dev = st.st_dev;
 	b->lock_ino = st.st_ino;

@@ -1,4 +1,6 @@
 /* One line per delivery, for people and for programs. */
+#include <sys/stat.h>
+
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +31,25 @@ struct text {
 	size_t len;
 };
 
+/* Returns a descriptor or -1. A device or FIFO may well be meant; a second name of some other file is not. */
+static int
+open_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+	struct stat st;
+
+	if (fd == -1)
+		return err_sys(err, "open log", path);
+	if (fstat(fd, &st) == -1)
+		err_sys(err, "stat log", path);
+	else if (S_ISREG(st.st_mode) && st.st_nlink != 1)
+		err_set(err, STATUS_TEMP, "log %s: has %ju names", path, (uintmax_t)st.st_nlink);
+	else
+		return fd;
+	close(fd);
+	return -1;
+}
+
 int
 log_open(struct log **out, const struct config *config, bool verbose, struct err *err)
 {
@@ -45,9 +66,8 @@ log_open(struct log **out, const struct config *config, bool verbose, struct err
 	if (log->verbose)
 		log->queue = malloc(QUEUE_MAX);
 	if (log->target == LOG_TO_FILE) {
-		log->fd = open(config->log_path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600);
+		log->fd = open_file(config->log_path, err);
 		if (log->fd == -1) {
-			err_sys(err, "open log", config->log_path);
 			log_close(&log);
 			return -1;
 		}

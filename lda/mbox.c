@@ -94,6 +94,8 @@ open_once(struct mbox *b, struct err *err)
 	b->fd = openat(b->dir, b->name, there ? flags : flags | O_CREAT | O_EXCL, 0600);
 	if (b->fd == -1 && errno == (there ? ENOENT : EEXIST))
 		return 0;
+	if (b->fd == -1 && !there && errno == EACCES)
+		return err_set(err, STATUS_TEMP, "mbox %s: does not exist, and the user may not make files in its folder", path);
 	if (b->fd == -1)
 		return err_sys(err, "open mbox", path);
 	if (!there)
