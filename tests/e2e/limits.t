@@ -56,7 +56,7 @@ if can_trace; then
 			done
 		done
 		maildir
-		in=$in quota 75 "$RENAME" "$D/M/new" "Maildir, $in, the rename into new/" -o over-quota=reject
+		quota 75 "$RENAME" "$D/M/new" "Maildir, $in, the rename into new/" -o over-quota=reject
 		is "$(copies) $(staged)" '0 1' "Maildir, $in, the rename into new/: staged and recorded"
 		retried $in "Maildir, $in, the rename into new/"
 		maildir
@@ -157,7 +157,6 @@ maildir
 exec 7>leak 9<m
 waiting
 exec 7>&- 9<&-
-# shellcheck disable=SC2012 # names of descriptors
 is "$(find /proc/$pid/fd -lname "$D/leak" -o -lname "$D/m" | wc -l)" 0 'descriptors of the caller are closed'
 is "$(awk '/^Max core file size/ { print $5, $6 }' /proc/$pid/limits)" '0 0' 'no core file'
 is "$(awk '/^Umask:/ { print $2 }' /proc/$pid/status)" 0077 'umask 077'
