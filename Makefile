@@ -46,7 +46,7 @@ HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
 	$(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
 CRASH_OBJECTS = $(call object,$(wildcard tests/crash/lib/*.c))
 SCRIPTS = $(wildcard tests/e2e/*.t tests/crash/*.t)
-ROOT_SCRIPTS = $(wildcard tests/mta/*.t)	# in namespaces of their own; the first run fetches packages
+ROOT_SCRIPTS = $(wildcard tests/mta/*.t tests/root/*.t)	# in namespaces of their own; the first run fetches packages
 PROVE_FLAGS ?= -j$(shell nproc)
 MANUALS = $(wildcard man/*.[0-9])
 

@@ -19,7 +19,8 @@ struct user {
 int user_current(struct user **user, struct err *err);
 /* A user by login name: STATUS_NOUSER when there is none, STATUS_TEMP when the system could not say. */
 int user_named(struct user **user, const char *name, struct err *err);
-/* Become that user for good: supplementary groups, group, user, each verified. Root only; refuses to become root. */
+/* Become that user for good: supplementary groups, group, user; then all ids are read back, and the way back is tried. Root only; refuses to
+ * become root. */
 int user_become(const struct user *user, struct err *err);
 void user_free(struct user **user);
 
