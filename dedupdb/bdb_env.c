@@ -134,8 +134,9 @@ sync_log(const struct bdb *b, int dir, const char *name, struct err *err)
 	struct stat st;
 	int fd, ret;
 
+	/* Berkeley DB would take it for an empty log, and fail at the first commit, each time anew. */
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
-		return 0;	/* the recovery will complain of it */
+		return err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
 	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return err_sys(err, "open log in", b->env_path);

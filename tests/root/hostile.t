@@ -184,7 +184,7 @@ race() {
 	[ -e "$place" ] || as joe cp /dev/null "$place"
 	as joe ln -s "/home/joe/other$like" "$place.link"
 	snapshot before.list
-	as joe swap "$place" "$place.link" 2>swap.err &
+	swap "$place" "$place.link" 2>swap.err &
 	swapper=$!
 	i=0
 	while [ $i -lt $ROUNDS ]; do
@@ -216,7 +216,7 @@ done
 # The same race against a program that does not look: it must lose, or these tests see nothing.
 scene
 as joe ln -s /home/joe/other/new /home/joe/M/new.link
-as joe swap /home/joe/M/new /home/joe/M/new.link 2>swap.err &
+swap /home/joe/M/new /home/joe/M/new.link 2>swap.err &
 swapper=$!
 i=0
 while [ $i -lt 500 ] && [ ! -e /home/joe/other/new/message ]; do
