@@ -1,0 +1,77 @@
+#!/bin/sh
+# dedupdb -A: a command for every user who has a ledger, with that user's rights, and trouble of one is not the others'.
+# shellcheck source=tests/root/root.sh
+. "$(dirname "$0")/root.sh"
+all() {	# all CODE NAME ARGUMENT...
+	what=$2 code=$1
+	shift 2
+	"$BUILD/dedupdb" -A "$@" >out 2>err
+	is $? "$code" "$what: exit $code" || diag "$(head -n 3 err)"
+}
+said() { is "$(cat out)" "$2" "$1: what it says"; }
+message 1 >m
+chmod 644 m
+
+homes
+all 0 'nobody has a ledger' --json stat
+said 'nobody has a ledger' ''
+is "$(find /home -name '.dedup-lda*')" '' 'and nobody gets one'
+
+# In the order of their names, each with what is the user's own.
+for_user joe <m
+for_user joe <m
+for_user ann <m
+all 0 stat --json stat
+is "$(python3 -c 'import json
+for line in open("out"):
+    o = json.loads(line)
+    print(o["user"], o["ledger"], o["records"], o["duplicates"], o["health"])')" 'ann bdb:/home/ann/.dedup-lda 1 0 healthy
+joe bdb:/home/joe/.dedup-lda 1 1 healthy' 'stat: a line for each user who has a ledger'
+all 0 'stat as text' stat
+is "$(grep -Ec '^user +(ann|joe)$' out)" 2 'stat as text: whose it is'
+all 0 'nothing to do' recover
+said 'nothing to do' ''
+all 0 'nothing to prune' prune
+said 'nothing to prune' ''
+is "$(find /home/joe /home/ann -uid 0)" '' 'no file became that of root'
+
+# What a crash left is finished with the rights of its user.
+if can_trace; then
+	message 2 | { run="$(kill_at "$RENAME" 1) -f" && for_user joe; }
+	is "$(find /home/joe/Maildir/new -type f | wc -l) $(find /home/joe/Maildir/tmp -type f | wc -l)" '1 1' 'a delivery was killed'
+	all 0 recover recover
+	said recover 'joe: 1 settled, 0 left, 0 dropped, 0 failed; 0 left-over files removed'
+	is "$(find /home/joe/Maildir/new -type f -user joe | wc -l) $(find /home/joe/Maildir/tmp -type f | wc -l)" '2 0' 'recover: published'
+else
+	message 2 | for_user joe
+	skip 'a delivery that was killed is finished' 'strace can not trace here'
+fi
+
+# Trouble of one user.
+echo 'windows = 7d' >/home/ann/.dedup-lda.conf
+chown ann: /home/ann/.dedup-lda.conf
+rm -rf /home/mia/.dedup-lda
+ln -s /home/joe/.dedup-lda /home/mia/.dedup-lda
+all 78 'a wrong configuration' --json stat
+ok 'a wrong configuration: whose' grep -q "^dedupdb: ann: /home/ann/\.dedup-lda\.conf:1: no such option 'windows'" err
+ok 'a link to the ledger of another user is refused' grep -q '^dedupdb: mia: .*/home/mia/\.dedup-lda' err
+is "$(grep -c '"user":"joe"' out)" 1 'the others are looked at all the same'
+rm /home/ann/.dedup-lda.conf /home/mia/.dedup-lda
+
+# What is wrong for all is told once.
+echo 'window = never' >/etc/dedup-lda.conf
+all 78 "a mistake in the system's file" recover
+is "$(wc -l <err)" 1 "a mistake in the system's file: told once"
+rm /etc/dedup-lda.conf
+
+sleep 2	# so that all of them are older
+all 0 prune prune --older-than 0s
+is "$(cat out)" 'ann: 1 record deleted
+joe: 2 records deleted' 'prune: whose, and how many'
+
+# The command line.
+all 64 'with -d' -d joe stat
+all 64 'a command for one ledger' list
+as joe "$BUILD/dedupdb" -A stat >out 2>err
+is $? 77 'not for a user'
+plan
