@@ -189,6 +189,7 @@ ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *i
 		claim_absent(claim);
 		return 0;
 	case STORE_UNDECIDED:
+		claim->attempted = true;
 		return read_again(ledger, claim, &ours, now);
 	default:
 		return -1;

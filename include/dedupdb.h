@@ -48,6 +48,7 @@ enum claim_state {
 struct claim {
 	enum claim_state state;
 	struct fingerprint fp;
+	bool attempted;		/* a commit of ours failed half-way: its stage is never removed, whatever was read since */
 	bool present;		/* raw holds a record as it was read: what a replacement is compared with */
 	struct record record;	/* decoded; valid when present and whole */
 	size_t raw_len;

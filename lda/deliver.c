@@ -225,10 +225,13 @@ decide(struct work *w, struct err *err)
 	if (stage(w, err) == -1)
 		return -1;
 	failed = ledger_decide(w->d->ledger, &w->claim, &w->intent, clock_now(), &why) == -1;
+	/* A commit that failed half-way may stand, perhaps seen only after a power cut: this very stage is published, or left for whoever
+	 * finds the record. */
+	w->keep_stage = w->claim.attempted;
 	if (!failed && w->claim.state != CLAIM_WON)
 		return 0;
-	/* A commit that failed half-way may stand: this very stage is published, or left for whoever finds the record. */
-	w->box->recorded = w->keep_stage = !failed || w->claim.state == CLAIM_UNDECIDED;
+	w->box->recorded = !failed || w->claim.state == CLAIM_UNDECIDED;
+	w->keep_stage = w->keep_stage || w->box->recorded;
 	if (failed && ledger_failed(w, &why, err) == -1)
 		return -1;
 	w->action = "delivered";
