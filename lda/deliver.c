@@ -353,9 +353,13 @@ deliver_once(struct work *w, struct err *err)
 			return ledger_failed(w, &why, err) == -1 ? -1 : deliver_unrecorded(w, err);
 		done = round_once(w, err);
 	}
-	if (done == 0)
+	if (done != 0)
+		return done == 1 ? 0 : -1;
+	if (!w->claim.attempted)
 		return err_set(err, STATUS_TEMP, "too many copies at the same time");
-	return done == 1 ? 0 : -1;
+	/* It can be repaired and read, and never written: no message may wait for that. */
+	err_set(&why, STATUS_TEMP, "ledger: each commit failed, and nothing of it was there");
+	return ledger_failed(w, &why, err) == -1 ? -1 : deliver_unrecorded(w, err);
 }
 
 /* Crashes of the past leave stages that nobody comes back for. Looking for them costs a folder's listing, so one delivery in

@@ -6,8 +6,14 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "deliver.h"
 #include "dedupdb.h"
 #include "store.h"
 
@@ -58,7 +64,18 @@ fake_put(struct store *s, const struct fingerprint *fp, const struct store_value
 	return next_put;
 }
 
-const struct store_ops store_memory = { .name = "memory", .open = fake_open, .close = fake_close, .get = fake_get, .put = fake_put };
+static int
+fake_prepare(struct store *s, int *folder, struct err *err)
+{
+	(void)s;
+	(void)err;
+	*folder = -1;
+	return 0;
+}
+
+const struct store_ops store_memory = {
+	.name = "memory", .open = fake_open, .close = fake_close, .prepare = fake_prepare, .get = fake_get, .put = fake_put
+};
 
 static void
 begin(struct ledger **ledger, struct claim *claim)
@@ -150,6 +167,80 @@ test_a_failure_changes_nothing(void **state)
 	ledger_close(&ledger);
 }
 
+static unsigned int
+files_in(const char *maildir, const char *sub)
+{
+	struct dirent *entry;
+	unsigned int n = 0;
+	char path[128];
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/M/%s", maildir, sub);
+	d = opendir(path);
+	assert_non_null(d);
+	while ((entry = readdir(d)) != NULL)
+		n += entry->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+/* In a process of its own, which the sandbox closes. */
+static void
+deliver_to(const char *home, const char *on_failure)
+{
+	static const char text[] = "Message-ID: <1@example.org>\n\nx\n";
+	struct identity who = { .user = "joe", .home = home };
+	const char *assignments[] = { "mailbox=maildir:~/M", "log=stderr", on_failure, NULL };
+	struct ledger_options options = { .url = "memory:", .window = 1000 };
+	struct delivery d = { .user = "joe" };
+	struct config *config;
+	struct ledger *ledger;
+	FILE *message = tmpfile();
+	int ret;
+
+	if (message == NULL || fputs(text, message) == EOF || fflush(message) == EOF || fseek(message, 0, SEEK_SET) == -1)
+		_exit(2);
+	if (config_load(&config, NULL, assignments, &who, geteuid(), false, NULL) == -1 ||
+	    log_open(&d.log, config, false, NULL) == -1 || ledger_open(&ledger, &options, NULL) == -1)
+		_exit(3);
+	d.config = config;
+	d.ledger = ledger;
+	next_put = STORE_UNDECIDED;
+	next_get = STORE_ABSENT;
+	ret = deliver(&d, fileno(message), NULL);
+	_exit(ret == 0 ? 0 : 1);
+}
+
+static void
+never_written(const char *on_failure, int code, unsigned int published)
+{
+	char home[] = "/tmp/test_undecided.XXXXXX", command[64];
+	int status;
+	pid_t pid;
+
+	assert_non_null(mkdtemp(home));
+	pid = fork();
+	assert_true(pid != -1);
+	if (pid == 0)
+		deliver_to(home, on_failure);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), code);
+	assert_int_equal(files_in(home, "new"), published);
+	assert_int_equal(files_in(home, "tmp"), 1 - published);	/* what a record may name is kept */
+	snprintf(command, sizeof(command), "rm -rf %s", home);
+	assert_int_equal(system(command), 0);
+}
+
+/* A ledger that can be read, and never be written, holds no mail up for ever. */
+static void
+test_never_written(void **state)
+{
+	(void)state;
+	never_written("on-ledger-failure=deliver", 0, 1);
+	never_written("on-ledger-failure=defer", 1, 0);
+}
+
 int
 main(void)
 {
@@ -159,6 +250,7 @@ main(void)
 		cmocka_unit_test(test_another_one_stands),
 		cmocka_unit_test(test_nothing_can_be_read),
 		cmocka_unit_test(test_a_failure_changes_nothing),
+		cmocka_unit_test(test_never_written),
 	};
 
 	return cmocka_run_group_tests_name("undecided", tests, NULL, NULL);
