@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "deliver.h"
@@ -196,6 +197,7 @@ deliver_to(const char *home, const char *on_failure)
 	struct config *config;
 	struct ledger *ledger;
 	FILE *message = tmpfile();
+	struct err err;
 	int ret;
 
 	if (message == NULL || fputs(text, message) == EOF || fflush(message) == EOF || fseek(message, 0, SEEK_SET) == -1)
@@ -207,8 +209,8 @@ deliver_to(const char *home, const char *on_failure)
 	d.ledger = ledger;
 	next_put = STORE_UNDECIDED;
 	next_get = STORE_ABSENT;
-	ret = deliver(&d, fileno(message), NULL);
-	_exit(ret == 0 ? 0 : 1);
+	ret = deliver(&d, fileno(message), &err);
+	_exit(ret == 0 ? 0 : err.status == STATUS_TEMP ? EX_TEMPFAIL : 4);
 }
 
 static void
@@ -238,7 +240,7 @@ test_never_written(void **state)
 {
 	(void)state;
 	never_written("on-ledger-failure=deliver", 0, 1);
-	never_written("on-ledger-failure=defer", 1, 0);
+	never_written("on-ledger-failure=defer", EX_TEMPFAIL, 0);
 }
 
 int
