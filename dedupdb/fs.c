@@ -251,6 +251,16 @@ clock_now(void)
 	return (int64_t)time(NULL);
 }
 
+void
+clock_text(char text[CLOCK_TEXT], int64_t t)
+{
+	time_t clock = (time_t)t;
+	struct tm tm;
+
+	if (gmtime_r(&clock, &tm) == NULL || strftime(text, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, CLOCK_TEXT, "@%lld", (long long)t);
+}
+
 int64_t
 clock_ms(void)
 {

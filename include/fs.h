@@ -15,6 +15,7 @@
 #include "status.h"
 
 #define BOOT_ID_BYTES 16
+#define CLOCK_TEXT 32	/* bytes, with the final NUL */
 
 /* Open an existing folder for use with the *at() calls and fsync(). Returns a descriptor or -1. */
 int fs_open_dir(const char *path, struct err *err);
@@ -59,6 +60,8 @@ int host_boot_id(unsigned char id[BOOT_ID_BYTES]);
 
 /* Seconds since 1970. Can jump; an age computed from it that is negative counts as 0. */
 int64_t clock_now(void);
+/* Such a time as 2026-11-20T12:00:00Z; one that no calendar has, from a damaged record, as @seconds. */
+void clock_text(char text[CLOCK_TEXT], int64_t t);
 /* Milliseconds that only ever grow. */
 int64_t clock_ms(void);
 void clock_sleep_ms(int ms);

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "deliver.h"
@@ -374,11 +373,9 @@ sweep(struct work *w)
 static void
 log_time(struct log_line *line, const char *key, int64_t t)
 {
-	char text[32];
-	time_t clock = (time_t)t;
-	struct tm tm;
+	char text[CLOCK_TEXT];
 
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &tm));
+	clock_text(text, t);
 	log_add(line, key, text);
 }
 

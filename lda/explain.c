@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "deliver.h"
 #include "fs.h"
@@ -39,11 +38,9 @@ print_target(const struct delivery *d)
 static void
 print_first(const struct claim *claim)
 {
-	char text[32];
-	time_t clock = (time_t)claim->record.first;
-	struct tm tm;
+	char text[CLOCK_TEXT];
 
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", gmtime_r(&clock, &tm));
+	clock_text(text, claim->record.first);
 	printf("%s, %lld s ago\n", text, (long long)record_age(&claim->record, clock_now()));
 }
 

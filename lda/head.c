@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "fs.h"
 #include "head.h"
 
 #define ADDRESS_MAX 900		/* bytes: RFC 5322 section 2.1.1 ends a line at 998 */
@@ -115,11 +115,9 @@ head_make(const struct head_options *options, const struct message *m)
 char *
 head_tag(int64_t first, const struct fingerprint *fp)
 {
-	char hex[FINGERPRINT_HEX], when[32], *line;
-	time_t t = (time_t)first;
-	struct tm tm;
+	char hex[FINGERPRINT_HEX], when[CLOCK_TEXT], *line;
 
+	clock_text(when, first);
 	fingerprint_hex(fp, hex);
-	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &tm));
 	return asprintf(&line, "X-Dedup-Lda: duplicate; first=%s; fingerprint=%s\n", when, hex) == -1 ? NULL : line;
 }

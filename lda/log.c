@@ -201,11 +201,9 @@ write_file(struct log *log, const struct log_line *line)
 {
 	struct log_line dated = { .len = 0 };
 	struct text t = { .len = 0 };
-	char now[32];
-	time_t clock = (time_t)clock_now();
-	struct tm tm;
+	char now[CLOCK_TEXT];
 
-	strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&clock, &tm));
+	clock_text(now, clock_now());
 	log_add(&dated, "time", now);
 	log_add_number(&dated, "pid", (long long)getpid());
 	memcpy(dated.pairs + dated.len, line->pairs, sizeof(line->pairs[0]) * (LOG_PAIRS_MAX - dated.len));

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "fs.h"
 #include "record.h"
 
 static void
@@ -197,6 +198,27 @@ test_age(void **state)
 	assert_true(record_age(&r, INT64_MIN) == 0);
 }
 
+static void
+check_clock(int64_t t, const char *want)
+{
+	char text[CLOCK_TEXT];
+
+	clock_text(text, t);
+	assert_string_equal(text, want);
+}
+
+/* The times of a damaged record are shown, too. */
+static void
+test_clock(void **state)
+{
+	(void)state;
+	check_clock(0, "1970-01-01T00:00:00Z");
+	check_clock(1795176000, "2026-11-20T12:00:00Z");
+	check_clock(INT64_C(0x0102030405060708), "@72623859790382856");
+	check_clock(INT64_MAX, "@9223372036854775807");
+	check_clock(INT64_MIN, "@-9223372036854775808");
+}
+
 int
 main(void)
 {
@@ -208,6 +230,7 @@ main(void)
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_age),
+		cmocka_unit_test(test_clock),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
