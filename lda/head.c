@@ -1,5 +1,4 @@
 /* The header lines that a delivery adds. */
-#include <bsd/string.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +11,6 @@
 
 const char *const head_fields[] = { "return-path", "delivered-to", "received", "message-id", NULL };
 
-bool
-head_drops_return_path(const struct head_options *options)
-{
-	return options->config->add_return_path && options->sender != NULL;
-}
-
 /* An address that would break out of its line or its brackets is not written. */
 static bool
 is_writable(const char *address)
@@ -28,6 +21,12 @@ is_writable(const char *address)
 		if (*p < ' ' || *p == 0x7f || *p == '<' || *p == '>')
 			return false;
 	return strlen(address) <= ADDRESS_MAX;
+}
+
+bool
+head_drops_return_path(const struct head_options *options)
+{
+	return options->config->add_return_path && options->sender != NULL && is_writable(options->sender);
 }
 
 /* The MTA's "From sender date" line knows the sender too. */
@@ -53,14 +52,17 @@ envelope_sender(const struct message *m, char *sender, size_t size)
 static void
 return_path(char *text, size_t size, const struct head_options *options, const struct message *m)
 {
-	char sender[ADDRESS_MAX + 1] = "";
-	bool known = options->sender != NULL && strlcpy(sender, options->sender, sizeof(sender)) < sizeof(sender);
+	const char *sender = options->sender;
+	char found[ADDRESS_MAX + 1];
 
 	text[0] = '\0';
 	if (!options->config->add_return_path)
 		return;
-	if (!known && (message_field(m, "return-path", 0) != NULL || !envelope_sender(m, sender, sizeof(sender))))
-		return;
+	if (sender == NULL) {
+		if (message_field(m, "return-path", 0) != NULL || !envelope_sender(m, found, sizeof(found)))
+			return;
+		sender = found;
+	}
 	if (is_writable(sender))
 		snprintf(text, size, "Return-Path: <%s>\n", sender);
 }
