@@ -97,7 +97,7 @@ is_readers(const char *name, size_t len)
 	size_t i;
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strncasecmp(names[i], name, len) == 0 && names[i][len] == '\0')
+		if (strlen(names[i]) == len && strncasecmp(names[i], name, len) == 0)
 			return true;
 	return false;
 }
