@@ -44,6 +44,9 @@ PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedupdb
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
 	$(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+# What runs a fuzzer: this gives it the files of its corpus. `make fuzz` has libFuzzer in its place.
+FUZZ_MAIN = $(call object,tests/fuzz/replay.c)
 CRASH_OBJECTS = $(call object,$(wildcard tests/crash/lib/*.c))
 SCRIPTS = $(wildcard tests/e2e/*.t tests/crash/*.t)
 ROOT_SCRIPTS = $(wildcard tests/mta/*.t tests/root/*.t)	# in namespaces of their own; the first run fetches packages
@@ -73,6 +76,10 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(AGENT_LIBS) $(TEST_LIBS)
 
+$(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIBRARIES) $(AGENT_LIBS)
+
 $(BUILD)/tests/%: tests/e2e/%.c $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(AGENT_LIBS)
@@ -81,7 +88,9 @@ $(BUILD)/tests/%: tests/crash/%.c $(CRASH_OBJECTS) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(CRASH_OBJECTS) $(LIBRARIES) $(AGENT_LIBS)
 
-tests: $(PROGRAMS) $(UNITS) $(HELPERS)
+tests: $(PROGRAMS) $(UNITS) $(FUZZERS) $(HELPERS)
+
+fuzzers: $(FUZZERS)
 
 ## demo: install what is missing, build, deliver a real message twice, show the one copy and why
 demo:
@@ -93,12 +102,28 @@ demo:
 check:
 	tools/packages build check
 	$(MAKE) tests
-	BUILD=$(BUILD) tests/run prove --merge $(PROVE_FLAGS) $(UNITS) $(SCRIPTS)
+	BUILD=$(BUILD) tests/run prove --merge $(PROVE_FLAGS) $(UNITS) $(FUZZERS) $(SCRIPTS)
 	BUILD=$(BUILD) prove --merge $(PROVE_FLAGS) $(ROOT_SCRIPTS)
 
 ## units: build and run the unit tests alone
 units: $(PROGRAMS) $(UNITS)
 	BUILD=$(BUILD) tests/run prove --merge $(UNITS)
+
+# Sanitized programs have a folder of their own. They are not fortified: what libc checks by itself the sanitizers do not see.
+SANITIZED = LINK=shared HARDENING=-fPIE CFLAGS="-O1 -g -fno-omit-frame-pointer"
+SANITIZERS = address,undefined -fno-sanitize-recover=all
+
+## fuzz: every fuzzer of tests/fuzz for FUZZTIME seconds (60), sanitized; FUZZ="copy mbox" picks some
+fuzz:
+	tools/packages build fuzz
+	$(MAKE) BUILD=$(BUILD)/fuzz CC=clang $(SANITIZED) SANITIZE="-fsanitize=fuzzer-no-link,$(SANITIZERS)" FUZZ_MAIN= \
+		LDFLAGS=-fsanitize=fuzzer fuzzers
+	BUILD=$(BUILD)/fuzz tests/fuzz/run $(FUZZ)
+
+## fuzz-controls: the fuzzers have to notice what tests/fuzz/mutants breaks
+fuzz-controls:
+	tools/packages build
+	tests/fuzz/controls
 
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:
@@ -163,4 +188,4 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check units lint install uninstall dist deb clean help
+.PHONY: all tests demo check fuzzers fuzz fuzz-controls units lint install uninstall dist deb clean help

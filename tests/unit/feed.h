@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "../bytes.h"
 #include "message.h"
 
 static const size_t feed_pieces[] = { 1, 2, 3, 7, 4096, 65536 };
@@ -100,59 +101,6 @@ assert_same_message(const struct message *a, const struct message *b, const char
 			assert_int_equal(f->len, g->len);
 			assert_memory_equal(f->value, g->value, f->len + 1);
 		}
-}
-
-/* Bytes that grow, for sinks and for making messages. */
-struct bytes {
-	char *p;
-	size_t len, room;
-};
-
-static inline void
-bytes_add(struct bytes *b, const void *p, size_t len)
-{
-	if (b->len + len > b->room) {
-		b->room = 2 * (b->len + len);
-		b->p = realloc(b->p, b->room);
-		assert_non_null(b->p);
-	}
-	if (len > 0)
-		memcpy(b->p + b->len, p, len);
-	b->len += len;
-}
-
-static inline void
-bytes_text(struct bytes *b, const char *text)
-{
-	bytes_add(b, text, strlen(text));
-}
-
-static inline void
-bytes_fill(struct bytes *b, char c, size_t len)
-{
-	char chunk[4096];
-	size_t n;
-
-	memset(chunk, c, sizeof(chunk));
-	for (; len > 0; len -= n) {
-		n = len < sizeof(chunk) ? len : sizeof(chunk);
-		bytes_add(b, chunk, n);
-	}
-}
-
-static inline int
-bytes_write(void *arg, const void *buf, size_t len, struct err *err)
-{
-	(void)err;
-	bytes_add(arg, buf, len);
-	return 0;
-}
-
-static inline void
-bytes_free(struct bytes *b)
-{
-	free(b->p);
-	memset(b, 0, sizeof(*b));
 }
 
 /* Random numbers that are the same on every system (xorshift64*). */
