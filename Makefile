@@ -112,6 +112,24 @@ units: $(PROGRAMS) $(UNITS)
 # Sanitized programs have a folder of their own. They are not fortified: what libc checks by itself the sanitizers do not see.
 SANITIZED = LINK=shared HARDENING=-fPIE CFLAGS="-O1 -g -fno-omit-frame-pointer"
 SANITIZERS = address,undefined -fno-sanitize-recover=all
+sanitized = $(patsubst $(BUILD)/%,$(BUILD)/sanitize/%,$(1))
+
+## sanitize: units, the fuzzers' corpora and tests/e2e with AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize:
+	tools/packages build check
+	$(MAKE) BUILD=$(BUILD)/sanitize $(SANITIZED) SANITIZE="-fsanitize=$(SANITIZERS)" tests
+	BUILD=$(BUILD)/sanitize tests/run env LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 \
+		prove --merge $(PROVE_FLAGS) $(call sanitized,$(UNITS) $(FUZZERS))
+	BUILD=$(BUILD)/sanitize tests/run env ASAN_OPTIONS=detect_leaks=0 prove --merge $(PROVE_FLAGS) tests/e2e
+
+MEMCHECK ?= $(UNITS) $(FUZZERS)
+
+## valgrind: the unit tests and the fuzzers' corpora under memcheck; MEMCHECK='$(FUZZERS)' only these, in a few seconds
+valgrind:
+	tools/packages build check valgrind
+	$(MAKE) tests
+	BUILD=$(BUILD) tests/run prove --merge $(PROVE_FLAGS) --exec "valgrind -q --error-exitcode=99 --leak-check=full \
+		--errors-for-leak-kinds=definite --suppressions=tests/valgrind.supp" $(MEMCHECK)
 
 ## fuzz: every fuzzer of tests/fuzz for FUZZTIME seconds (60), sanitized; FUZZ="copy mbox" picks some
 fuzz:
@@ -188,4 +206,4 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check fuzzers fuzz fuzz-controls units lint install uninstall dist deb clean help
+.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units lint install uninstall dist deb clean help

@@ -164,13 +164,17 @@ fi
 fresh
 huge() { { printf 'Message-ID: <huge@x>\n\n' && yes 'a line of a message of 1 GiB, which comes through a pipe'; } | head -c 1073741824; }
 run="maxrss $D/rss"
+memory=12288
+if grep -q __asan_init "$BUILD/dedup-lda"; then
+	memory=65536	# a sanitizer has its own needs, and keeps for a while what is freed
+fi
 huge | {
 	lda
 	echo "$rc" >code
 }
 is "$(cat code)" 0 '1 GiB into a Maildir: exit 0'
 is "$(stat -c %s "$(only)")" 1073741824 'all of it'
-ok 'with at most 12 MiB of memory' test "$(cat rss)" -le 12288
+ok "with at most $memory KiB of memory" test "$(cat rss)" -le "$memory"
 echo "# KiB: $(cat rss)"
 rm -r M
 mailbox=mbox:$D/box
@@ -180,21 +184,21 @@ huge | {
 }
 is "$(cat code)" 0 '1 GiB into an mbox: exit 0'
 ok 'all of it' test "$(stat -c %s box)" -ge 1073741824
-ok 'with at most 12 MiB of memory' test "$(cat rss)" -le 12288
+ok "with at most $memory KiB of memory" test "$(cat rss)" -le "$memory"
 echo "# KiB: $(cat rss)"
 rm box
 mailbox=maildir:$D/M
 { printf 'X-Long: ' && head -c 10000000 /dev/zero | tr '\0' x && printf '\nMessage-ID: <long@x>\n\nhi\n'; } >m
 exits 0 'a header line of 10 MB' <m
 same "$(only)" m 'all of it'
-ok 'with at most 12 MiB of memory' test "$(cat rss)" -le 12288
+ok "with at most $memory KiB of memory" test "$(cat rss)" -le "$memory"
 { printf 'Message-ID: <' && head -c 10000000 /dev/zero | tr '\0' x && printf '@x>\n\nhi\n'; } >m
 exits 0 'a Message-ID of 10 MB' <m
-ok 'with at most 12 MiB of memory' test "$(cat rss)" -le 12288
+ok "with at most $memory KiB of memory" test "$(cat rss)" -le "$memory"
 does duplicate 'a copy' <m
 { yes 'X: a header line' | head -n 600000 && printf 'Message-ID: <many@x>\n\nhi\n'; } >m
 exits 0 '600000 header lines' <m
-ok 'with at most 12 MiB of memory' test "$(cat rss)" -le 12288
+ok "with at most $memory KiB of memory" test "$(cat rss)" -le "$memory"
 does duplicate 'a copy' <m
 is "$(copies) $(staged)" '3 0' 'one copy of each'
 run=
