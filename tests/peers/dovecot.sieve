@@ -1,0 +1,7 @@
+# The first example of RFC 7352, section 3.4.
+require "duplicate";
+
+if duplicate {
+	discard;
+	stop;
+}
