@@ -143,6 +143,14 @@ fuzz-controls:
 	tools/packages build
 	tests/fuzz/controls
 
+## peers-crash: other delivery agents under the same kills; installs them, takes half an hour, writes a table to build/peers-crash.md
+peers-crash:
+	tools/packages build check peers
+	$(MAKE) tests
+	BUILD=$(BUILD) tests/run env JOBS=$(or $(JOBS),2) tests/peers/crash >$(BUILD)/peers-crash.new
+	mv $(BUILD)/peers-crash.new $(BUILD)/peers-crash.md
+	cat $(BUILD)/peers-crash.md
+
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:
 	tools/packages build lint
@@ -206,4 +214,4 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units lint install uninstall dist deb clean help
+.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units lint install uninstall dist deb clean help peers-crash

@@ -27,6 +27,19 @@ plays 'killed: an agent that publishes first is found out' "$BUILD/tests/kill" -
 plays 'killed: an agent that records first is found out' "$BUILD/tests/kill" -w record-first "$D"
 plays 'faults: a careless agent is found out' "$BUILD/tests/fault" -e short,ENOSPC,EIO -w careless "$D"
 plays 'storm: an agent that publishes first is found out' "$BUILD/tests/storm" -s "$SEED" -w publish-first 3 "$D"
+# The harness of tests/peers, which runs any command, on several processes: a shell and what it starts.
+any() {	# any STATUS NAME OPTION... COMMAND
+	want=$1 what=$2
+	shift 2
+	rm -rf any && mkdir -p any/home/M/tmp any/home/M/new any/home/M/cur
+	"$BUILD/tests/agent_kill" "$1" -s new "$D/any" maildir "$D/any/home" "$D/any/home/M" /bin/sh -c "$2; exit \$?" >played 2>&1
+	rc=$?
+	if grep -q '^SKIP' played; then skip "$what" "$(cat played)"; else is "$rc" "$want" "$what" || diag "$(cat played)"; fi
+}
+any 1 'any agent, killed: one that publishes first is found out' -1 "$BUILD/tests/wrong_agent publish-first $D/any/home/M $D/any/home/R"
+any 1 'any agent, killed: one that records first is found out' -v "$BUILD/tests/wrong_agent record-first $D/any/home/M $D/any/home/R"
+any 0 'any agent, killed: ours is not' -1 \
+	"$BUILD/dedup-lda -o mailbox=maildir:$D/any/home/M -o ledger=bdb:$D/any/home/L -o log=file:$D/any/home/log"
 if [ "$CRASH" = full ]; then
 	plays 'killed before and after every system call' "$BUILD/tests/kill" -a "$D"
 	plays 'every system call fails' "$BUILD/tests/fault" "$D"

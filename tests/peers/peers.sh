@@ -10,6 +10,8 @@
 #	peer_command PEER HOME	the words of the command that delivers its standard input, one a line, without blanks in them
 #	peer_mailbox KIND HOME	where the mail is
 #
+# With $peer_hurry set, procmail does not sleep for 8 or 16 seconds before it looks at a lock file again, which it does by default.
+#
 # They run as the user who calls, with HOME, USER and LOGNAME set, and without their setuid and setgid bits (setpriv --no-new-privs):
 # procmail would make a mailbox in /var/mail. Whatever they keep is in HOME, so what has been there, put back under the same path, is the
 # same state. Exit 0 is done; after anything else the MTA tries again.
@@ -64,6 +66,7 @@ peer_fill() {
 	shift 2
 	[ "$peer_kind" != maildir ] || peer_slash=/
 	for peer_file; do
+		# shellcheck disable=SC2154 # $peers, of who sources this
 		sed "s|@HOME@|$peer_home|g; s|@KIND@|$peer_kind|; s|@SLASH@|$peer_slash|
 		    s|@MAILBOX@|$(peer_mailbox "$peer_kind" "$peer_home")|" "$peers/$peer_file" >"$peer_home/$peer_file" &&
 			chmod 600 "$peer_home/$peer_file" || return 1
@@ -88,7 +91,7 @@ peer_prepare() {
 peer_command() {
 	peer_program "$1"
 	case $1 in
-	procmail) printf "%s\n" -f- -t "ORGMAIL=$2/mbox" "HOME=$2" "$2/procmailrc" ;;
+	procmail) printf '%s\n' -f- -t ${peer_hurry:+SUSPEND=0 LOCKSLEEP=0} "ORGMAIL=$2/mbox" "HOME=$2" "$2/procmailrc" ;;
 	maildrop) echo "$2/mailfilter" ;;
 	fdm) printf '%s\n' -m -f "$2/fdm.conf" -a stdin fetch ;;
 	dovecot-lda) printf '%s\n' -c "$2/dovecot.conf" ;;

@@ -130,38 +130,53 @@ count_maildir(const char *path, struct mail *mails, size_t n)
 	return torn;
 }
 
-/* An entry is a From_ line, an id, the message and an empty line. Returns its length, or 0. */
-static size_t
-count_entry(const char *p, size_t len, struct mail *mails, size_t n)
+/* Where the message of an entry begins: after the From_ line, and our id. NULL: it is no entry. */
+static const char *
+entry_message(const char *p, size_t len, bool ours)
 {
 	static const char id[] = "X-Dedup-Id: ";
-	const char *lf = memchr(p, '\n', len), *body;
+	const char *lf = memchr(p, '\n', len);
+
+	if (lf == NULL || strncmp(p, "From ", 5) != 0)
+		return NULL;
+	if (!ours)
+		return lf + 1;
+	if (strncmp(lf + 1, id, sizeof(id) - 1) != 0)
+		return NULL;
+	lf = strchr(lf + 1, '\n');
+	return lf == NULL ? NULL : lf + 1;
+}
+
+/* An entry ends in an empty line. Returns its length, or 0. */
+static size_t
+count_entry(const char *p, size_t len, bool ours, struct mail *mails, size_t n)
+{
+	const char *body = entry_message(p, len, ours), *end;
 	size_t i, left;
 
-	if (lf == NULL || strncmp(p, "From ", 5) != 0 || strncmp(lf + 1, id, sizeof(id) - 1) != 0)
-		return 0;
-	body = strchr(lf + 1, '\n');
 	if (body == NULL)
 		return 0;
-	body++;
 	left = len - (size_t)(body - p);
 	for (i = 0; i < n; i++)
 		if (left > mails[i].len && memcmp(body, mails[i].bytes, mails[i].len) == 0 && body[mails[i].len] == '\n') {
 			mails[i].seen++;
-			return (size_t)(body - p) + mails[i].len + 1;
+			end = body + mails[i].len + 1;
+			while (!ours && end < p + len && *end == '\n')
+				end++;
+			return (size_t)(end - p);
 		}
 	return 0;
 }
 
 /* Entries from p on, and the beginnings of entries that were not finished. */
 static unsigned int
-count_entries(const char *p, const char *end, struct mail *mails, size_t n)
+count_entries(const char *p, const char *end, bool ours, struct mail *mails, size_t n)
 {
 	unsigned int torn = 0;
 	size_t len;
 
 	while (p < end) {
-		len = count_entry(p, (size_t)(end - p), mails, n);
+		len = count_entry(p, (size_t)(end - p), ours, mails, n);
 		if (len == 0) {
 			torn++;
 			p = memmem(p, (size_t)(end - p), "\n\nFrom ", 7);
@@ -175,7 +190,7 @@ count_entries(const char *p, const char *end, struct mail *mails, size_t n)
 }
 
 unsigned int
-count_mbox(const char *path, const char *first, struct mail *mails, size_t n)
+count_mbox(const char *path, const char *first, bool ours, struct mail *mails, size_t n)
 {
 	size_t len, skip = strlen(first);
 	char *bytes = read_whole(path, &len), *p = bytes;
@@ -190,7 +205,7 @@ count_mbox(const char *path, const char *first, struct mail *mails, size_t n)
 			p++;
 		if (skip > 1 && (first[skip - 1] != '\n' || first[skip - 2] != '\n') && *p == '\n')
 			p++;
-		torn = count_entries(p, bytes + len, mails, n);
+		torn = count_entries(p, bytes + len, ours, mails, n);
 	}
 	free(bytes);
 	return torn;

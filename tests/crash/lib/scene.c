@@ -357,7 +357,7 @@ world_count(struct world *w)
 {
 	if (!w->scene->mbox)
 		return count_maildir(w->mailbox, w->mails, MAILS);
-	return count_mbox(w->mailbox, w->scene->first == NO_FILE ? "" : w->scene->first, w->mails, MAILS);
+	return count_mbox(w->mailbox, w->scene->first == NO_FILE ? "" : w->scene->first, true, w->mails, MAILS);
 }
 
 bool

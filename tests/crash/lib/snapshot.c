@@ -162,6 +162,8 @@ restore_file(const struct node *n)
 			die(n->path);
 	}
 	fd = open(n->path, O_WRONLY | O_CREAT | O_CLOEXEC, n->mode);
+	if (fd == -1 && errno == EACCES && unlink(n->path) == 0)	/* it may not be written to */
+		fd = open(n->path, O_WRONLY | O_CREAT | O_CLOEXEC, n->mode);
 	if (fd == -1 || pwrite(fd, n->bytes, n->len, 0) != (ssize_t)n->len || ftruncate(fd, (off_t)n->len) == -1 ||
 	    ftruncate(fd, n->size) == -1 || fchmod(fd, n->mode) == -1 || futimens(fd, times) == -1)
 		die(n->path);

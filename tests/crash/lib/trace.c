@@ -99,8 +99,8 @@ become(char *const *argv, const char *input, const char *out, bool traced)
 	_exit(NOT_STARTED);
 }
 
-static pid_t
-start(char *const *argv, const char *input, const char *out, bool traced)
+pid_t
+trace_spawn(char *const *argv, const char *input, const char *out, bool traced)
 {
 	pid_t pid = fork();
 
@@ -127,7 +127,7 @@ run_to_end(pid_t pid, const char *what)
 int
 run_plain(char *const *argv, const char *input, const char *out)
 {
-	pid_t pid = start(argv, input, out, false);
+	pid_t pid = trace_spawn(argv, input, out, false);
 
 	watch(pid);
 	return run_to_end(pid, argv[0]);
@@ -137,7 +137,7 @@ int
 run_killed(char *const *argv, const char *input, const char *out, long us)
 {
 	struct timespec wait = { us / 1000000, us % 1000000 * 1000 };
-	pid_t pid = start(argv, input, out, false);
+	pid_t pid = trace_spawn(argv, input, out, false);
 
 	nanosleep(&wait, NULL);
 	kill(pid, SIGKILL);
@@ -159,7 +159,7 @@ trace_start(struct tracee *t, char *const *argv, const char *input, const char *
 	int status;
 
 	memset(t, 0, sizeof(*t));
-	t->pid = start(argv, input, out, true);
+	t->pid = trace_spawn(argv, input, out, true);
 	watch(t->pid);
 	status = wait_for(t->pid);
 	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) {
@@ -223,7 +223,7 @@ bool
 trace_possible(void)
 {
 	static char *const argv[] = { (char *)(uintptr_t)"/bin/true", NULL };
-	pid_t pid = start(argv, NULL, NULL, true);
+	pid_t pid = trace_spawn(argv, NULL, NULL, true);
 	int status = wait_for(pid);
 
 	if (!WIFSTOPPED(status))

@@ -37,6 +37,8 @@ struct tracee {
 /* Can a child be traced here? */
 bool trace_possible(void);
 
+/* Start a process; with `traced` it stops at its first instruction. */
+pid_t trace_spawn(char *const *argv, const char *input, const char *out, bool traced);
 /* Run to the end; input is the file that it gets as standard input. Outputs go to the file `out`. NULL stands for /dev/null. */
 int run_plain(char *const *argv, const char *input, const char *out);
 /* The same, killed after so many microseconds if it still lives then: ENDED_SIGNAL + SIGKILL. */

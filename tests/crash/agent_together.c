@@ -1,0 +1,119 @@
+/*
+ * agent_together [-c copies] [-n messages] FOLDER maildir|mbox HOME MAILBOX COMMAND [ARGUMENT]...: copies that come at the same time.
+ *
+ * For each message so many processes of an agent deliver a copy of it, all at once; a copy that it does not take is given to it again
+ * later. Nothing is killed. HOME is the agent's, prepared and with no mail in it.
+ *
+ *	-c  copies of each message (8)		-n  messages (200)
+ *
+ * One line of key=value: messages that are not there, that are there more than once, and how many copies there are too many; torn: things
+ * in the mailbox that are no message; stuck: copies that it never took. Exit: 0 each was there exactly once, 1 not; trouble with the test
+ * is 2.
+ */
+#include <sys/wait.h>
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/agent.h"
+#include "lib/trace.h"
+
+#define SIZE 300	/* of the messages, bytes */
+#define COPIES_MAX 64
+
+struct test {
+	struct agent agent;
+	struct mail *mails;
+	unsigned int messages, copies, stuck;
+};
+
+static void
+usage(void)
+{
+	fputs("usage: agent_together [-c copies] [-n messages] folder maildir|mbox home mailbox command [argument ...]\n", stderr);
+	exit(2);
+}
+
+static void
+deliver_at_once(struct test *t, const struct mail *m)
+{
+	pid_t pids[COPIES_MAX];
+	unsigned int i, again = 0;
+	int status;
+
+	for (i = 0; i < t->copies; i++)
+		pids[i] = trace_spawn(t->agent.argv, m->path, t->agent.out, false);
+	for (i = 0; i < t->copies; i++) {
+		if (waitpid(pids[i], &status, 0) == -1)
+			die("waitpid");
+		again += status != 0;
+	}
+	for (i = 0; i < again; i++)
+		t->stuck += !agent_takes(&t->agent, m);
+}
+
+static void
+make_mails(struct test *t, const char *folder)
+{
+	char *name;
+	unsigned int i;
+
+	t->mails = calloc(t->messages, sizeof(*t->mails));
+	if (t->mails == NULL)
+		die("calloc");
+	for (i = 0; i < t->messages; i++) {
+		if (asprintf(&name, "message%u", i) == -1)
+			die("asprintf");
+		mail_make(&t->mails[i], folder, name, SIZE);
+	}
+}
+
+static bool
+print(struct test *t)
+{
+	unsigned int torn = agent_count(&t->agent, t->mails, t->messages), i, lost = 0, doubled = 0, extra = 0;
+
+	for (i = 0; i < t->messages; i++) {
+		lost += t->mails[i].seen == 0;
+		doubled += t->mails[i].seen > 1;
+		extra += t->mails[i].seen > 1 ? t->mails[i].seen - 1 : 0;
+	}
+	printf("messages=%u copies=%u one=%u lost=%u doubled=%u extra=%u torn=%u stuck=%u\n", t->messages, t->copies,
+	    t->messages - lost - doubled, lost, doubled, extra, torn, t->stuck);
+	return lost + doubled + torn + t->stuck == 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct test t = { .copies = 8, .messages = 200 };
+	char out[PATH_MAX], *folder;
+	unsigned int i;
+	int c;
+
+	while ((c = getopt(argc, argv, "+c:n:")) != -1) {
+		switch (c) {
+		case 'c':
+			t.copies = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			t.messages = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind == argc || t.copies < 1 || t.copies > COPIES_MAX || t.messages < 1 ||
+	    (folder = realpath(argv[optind], NULL)) == NULL || !agent_make(&t.agent, argc - optind - 1, argv + optind + 1))
+		usage();
+	snprintf(out, sizeof(out), "%s/out", folder);
+	t.agent.out = out;
+	make_mails(&t, folder);
+	for (i = 0; i < t.messages; i++)
+		deliver_at_once(&t, &t.mails[i]);
+	return print(&t) ? 0 : 1;
+}
