@@ -143,11 +143,12 @@ fuzz-controls:
 	tools/packages build
 	tests/fuzz/controls
 
-## peers-crash: other delivery agents under the same kills; installs them, takes half an hour, writes a table to build/peers-crash.md
+
+## peers-crash: other delivery agents under the same kills, as tables in build/peers-crash.md; installs them; takes half an hour
 peers-crash:
 	tools/packages build check peers
 	$(MAKE) tests
-	BUILD=$(BUILD) tests/run env JOBS=$(or $(JOBS),2) tests/peers/crash >$(BUILD)/peers-crash.new
+	BUILD=$(BUILD) tests/run env JOBS=$(or $(JOBS),2) AGENTS='$(AGENTS)' tests/peers/crash >$(BUILD)/peers-crash.new
 	mv $(BUILD)/peers-crash.new $(BUILD)/peers-crash.md
 	cat $(BUILD)/peers-crash.md
 

@@ -1,16 +1,18 @@
 /*
  * agent_kill [-1v] [-s scene] FOLDER maildir|mbox HOME MAILBOX COMMAND [ARGUMENT]...: kill any delivery agent at every system call.
  *
- * As kill.c does with ours, but it knows nothing of the agent, which may be several processes: for every n its home is put back to the
- * start of the scene, a delivery is killed when any of its processes begins the n-th system call of all of them together, and the same
- * message is given to it twice more, without fault. The call is not executed. HOME is the agent's, prepared and with no mail in it.
+ * As kill.c does with ours, but it knows nothing of the agent, which may be several processes. For every n its home is put back to
+ * the start of the scene, a delivery is killed when any of its processes begins the n-th system call of all of them together, and
+ * the same message is given to it twice more, without fault. HOME is the agent's, prepared, with no mail in it yet.
  *
- *	-1  kill only the process that makes the call; the others go on, and what the agent exits with is not looked at
+ *	-1  kill only the process that makes the call; the others go on, and whatever the agent exits with, the copies follow
  *	-s  first: nothing was delivered before (the default); new: two messages were; duplicate: the same message was, too
  *	-v  say which call each failure was at
  *
- * One line of key=value. Lost, doubled, torn (something else is in the mailbox), damaged (so are the messages of before), stuck (three
- * times, each an hour later, it did not take a copy). Exit: 0 each was there exactly once, 1 not; trouble with the test is 2.
+ * One line of key=value: how often the message was there once, lost, doubled, or something else was torn; damaged: a message of
+ * before was; stuck: three times, each an hour later, the agent did not take a copy; hung, besides: the others of a delivery waited
+ * for the killed one until they were killed, too; forgotten: the agent went on, delivered and said 0, but did not know the copies
+ * that followed. Exit: 0 each was there once, 1 not; trouble with the test itself is 1 or 2.
  */
 #include <sys/stat.h>
 
@@ -28,11 +30,12 @@
 #include "lib/tree.h"
 
 #define SIZE 300	/* of the messages, bytes */
+#define ALONE_S 5	/* for a delivery to end that has lost a process */
 
 enum { OLD_ONE, OLD_TWO, TARGET, MAILS };
 
 struct tally {
-	unsigned int points, one, lost, doubled, torn, damaged, stuck;
+	unsigned int points, one, lost, doubled, torn, damaged, stuck, hung, forgotten;
 };
 
 struct test {
@@ -40,6 +43,7 @@ struct test {
 	struct mail mails[MAILS];
 	struct snapshot *start;
 	bool single, verbose;
+	bool done;		/* the killed delivery said 0, and rightly: an MTA does not try again */
 	const char *scene;
 	struct tally tally;
 };
@@ -67,7 +71,7 @@ disturb(struct test *t, unsigned int n, struct call *call)
 	struct tracee caller = { .in_call = true };
 	struct tree tree;
 
-	tree_start(&tree, t->agent.argv, t->mails[TARGET].path, t->agent.out, AGENT_LIMIT_S);
+	tree_start(&tree, t->agent.argv, t->mails[TARGET].path, t->agent.out);
 	while (tree_step(&tree))
 		if (tree.calls == n)
 			break;
@@ -77,9 +81,17 @@ disturb(struct test *t, unsigned int n, struct call *call)
 	trace_call(&caller, call);
 	if (t->single) {
 		tree_kill_one(&tree);
-		tree_finish(&tree);
+		tree_finish(&tree, ALONE_S);
+		if (tree.code == ENDED_HUNG) {
+			t->tally.hung++;
+			show(t, n, call, "hung");
+		}
 	} else
 		tree_kill_all(&tree);
+	if (tree.code == 0) {
+		(void)agent_count(&t->agent, t->mails, MAILS);
+		t->done = t->mails[TARGET].seen == t->mails[TARGET].want;
+	}
 	return true;
 }
 
@@ -96,6 +108,9 @@ count(struct test *t, unsigned int n, const struct call *call)
 	} else if (m->seen < m->want) {
 		t->tally.lost++;
 		what = "lost";
+	} else if (m->seen > m->want && t->done) {
+		t->tally.forgotten++;
+		what = "forgotten";
 	} else if (m->seen > m->want) {
 		t->tally.doubled++;
 		what = "doubled";
@@ -116,6 +131,7 @@ try_point(struct test *t, unsigned int n)
 	int i;
 
 	snapshot_restore(t->start);
+	t->done = false;
 	if (!disturb(t, n, &call))
 		return false;
 	t->tally.points++;
@@ -142,23 +158,28 @@ deliver_well(const struct test *t, struct mail *m)
 }
 
 static void
-prepare(struct test *t, const char *folder)
+prepare(struct test *t)
 {
 	static const char *const names[MAILS] = { "one", "two", "target" };
 	char keep[PATH_MAX];
 	size_t i;
 
 	for (i = 0; i < MAILS; i++)
-		mail_make(&t->mails[i], folder, names[i], SIZE);
+		mail_make(&t->mails[i], t->agent.folder, names[i], SIZE);
 	if (strcmp(t->scene, "first") != 0) {
 		deliver_well(t, &t->mails[OLD_ONE]);
 		deliver_well(t, &t->mails[OLD_TWO]);
 	}
 	if (strcmp(t->scene, "duplicate") == 0)
 		deliver_well(t, &t->mails[TARGET]);
-	t->mails[TARGET].want = 1;
-	snprintf(keep, sizeof(keep), "%s/keep", folder);
+	snprintf(keep, sizeof(keep), "%s/keep", t->agent.folder);
 	t->start = snapshot_take(t->agent.home, keep);
+	/* An agent that is set up wrongly would look bad at each point. */
+	deliver_well(t, &t->mails[TARGET]);
+	if (agent_count(&t->agent, t->mails, MAILS) > 0 || t->mails[TARGET].seen != 1) {
+		fputs("preparing: an undisturbed delivery did not land\n", stderr);
+		exit(2);
+	}
 }
 
 static bool
@@ -166,8 +187,9 @@ print(const struct test *t)
 {
 	const struct tally *s = &t->tally;
 
-	printf("scene=%s killed=%s points=%u one=%u lost=%u doubled=%u torn=%u damaged=%u stuck=%u\n", t->scene,
-	    t->single ? "one" : "all", s->points, s->one, s->lost, s->doubled, s->torn, s->damaged, s->stuck);
+	printf("scene=%s killed=%s points=%u one=%u lost=%u doubled=%u torn=%u damaged=%u stuck=%u hung=%u forgotten=%u\n", t->scene,
+	    t->single ? "one" : "all", s->points, s->one, s->lost, s->doubled, s->torn, s->damaged, s->stuck,
+	    s->hung, s->forgotten);
 	return s->points > 0 && s->one == s->points;
 }
 
@@ -175,7 +197,6 @@ int
 main(int argc, char **argv)
 {
 	struct test t = { .scene = "first" };
-	char out[PATH_MAX], *folder;
 	size_t i;
 	unsigned int n = 1;
 	int c;
@@ -195,20 +216,18 @@ main(int argc, char **argv)
 			usage();
 		}
 	}
-	if (optind == argc || (folder = realpath(argv[optind], NULL)) == NULL || !agent_make(&t.agent, argc - optind - 1, argv + optind + 1))
+	if (!agent_make(&t.agent, argc - optind, argv + optind))
 		usage();
 	if (!trace_possible()) {
 		puts("SKIP: ptrace is forbidden here");
 		return 0;
 	}
-	snprintf(out, sizeof(out), "%s/out", folder);
-	t.agent.out = out;
-	prepare(&t, folder);
+	prepare(&t);
 	while (try_point(&t, n))
 		n++;
 	snapshot_free(&t.start);
 	for (i = 0; i < MAILS; i++)
 		mail_free(&t.mails[i]);
-	free(folder);
+	agent_free(&t.agent);
 	return print(&t) ? 0 : 1;
 }

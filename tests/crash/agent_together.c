@@ -1,18 +1,17 @@
 /*
- * agent_together [-c copies] [-n messages] FOLDER maildir|mbox HOME MAILBOX COMMAND [ARGUMENT]...: copies that come at the same time.
+ * agent_together [-c copies] [-n messages] FOLDER maildir|mbox HOME MAILBOX COMMAND [ARGUMENT]...: copies that come at once.
  *
- * For each message so many processes of an agent deliver a copy of it, all at once; a copy that it does not take is given to it again
- * later. Nothing is killed. HOME is the agent's, prepared and with no mail in it.
+ * For each message so many processes of an agent deliver a copy of it, all at once; a copy that is not taken is given to it again
+ * later. Nothing is killed. HOME is the agent's, prepared, with no mail in it yet.
  *
  *	-c  copies of each message (8)		-n  messages (200)
  *
- * One line of key=value: messages that are not there, that are there more than once, and how many copies there are too many; torn: things
- * in the mailbox that are no message; stuck: copies that it never took. Exit: 0 each was there exactly once, 1 not; trouble with the test
- * is 2.
+ * One line of key=value: messages that are there once, that are lost, that are there more than once, and how many copies there are
+ * too many; torn: things in the mailbox that are no message; stuck: copies that were never taken. Exit: 0 each was there once, 1
+ * not; trouble with the test itself is 1 or 2.
  */
 #include <sys/wait.h>
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +56,7 @@ deliver_at_once(struct test *t, const struct mail *m)
 }
 
 static void
-make_mails(struct test *t, const char *folder)
+make_mails(struct test *t)
 {
 	char *name;
 	unsigned int i;
@@ -68,7 +67,7 @@ make_mails(struct test *t, const char *folder)
 	for (i = 0; i < t->messages; i++) {
 		if (asprintf(&name, "message%u", i) == -1)
 			die("asprintf");
-		mail_make(&t->mails[i], folder, name, SIZE);
+		mail_make(&t->mails[i], t->agent.folder, name, SIZE);
 	}
 }
 
@@ -91,7 +90,6 @@ int
 main(int argc, char **argv)
 {
 	struct test t = { .copies = 8, .messages = 200 };
-	char out[PATH_MAX], *folder;
 	unsigned int i;
 	int c;
 
@@ -107,12 +105,9 @@ main(int argc, char **argv)
 			usage();
 		}
 	}
-	if (optind == argc || t.copies < 1 || t.copies > COPIES_MAX || t.messages < 1 ||
-	    (folder = realpath(argv[optind], NULL)) == NULL || !agent_make(&t.agent, argc - optind - 1, argv + optind + 1))
+	if (t.copies < 1 || t.copies > COPIES_MAX || t.messages < 1 || !agent_make(&t.agent, argc - optind, argv + optind))
 		usage();
-	snprintf(out, sizeof(out), "%s/out", folder);
-	t.agent.out = out;
-	make_mails(&t, folder);
+	make_mails(&t);
 	for (i = 0; i < t.messages; i++)
 		deliver_at_once(&t, &t.mails[i]);
 	return print(&t) ? 0 : 1;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Other delivery agents, and this one, each with its way to keep duplicates out: how to set them up and to call them. To be sourced by
-# a script that has set $peers to this folder and $BUILD.
+# Other delivery agents, and this one, each with its way to keep duplicates out: how to set them up and to call them. To be sourced
+# by a script that has set $peers to this folder, and $BUILD.
 #
 #	peers			their names
 #	peer_kinds PEER		the kinds of mailbox that it writes: maildir, mbox
@@ -12,9 +12,9 @@
 #
 # With $peer_hurry set, procmail does not sleep for 8 or 16 seconds before it looks at a lock file again, which it does by default.
 #
-# They run as the user who calls, with HOME, USER and LOGNAME set, and without their setuid and setgid bits (setpriv --no-new-privs):
-# procmail would make a mailbox in /var/mail. Whatever they keep is in HOME, so what has been there, put back under the same path, is the
-# same state. Exit 0 is done; after anything else the MTA tries again.
+# They run as the user who calls, with HOME, USER and LOGNAME set, and without setuid and setgid bits (setpriv --no-new-privs),
+# with which procmail would make a mailbox in /var/mail. All they keep is in HOME, so what has been there, put back under the same
+# path, is the same state. Exit 0 is done; after anything else the MTA tries again.
 
 peers() { echo 'procmail maildrop fdm dovecot-lda dedup-lda'; }
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -32,14 +33,17 @@ set_environment(const char *home)
 bool
 agent_make(struct agent *a, int argc, char **argv)
 {
-	if (argc < 4 || (strcmp(argv[0], "maildir") != 0 && strcmp(argv[0], "mbox") != 0))
-		return false;
 	memset(a, 0, sizeof(*a));
-	a->mbox = strcmp(argv[0], "mbox") == 0;
-	a->home = argv[1];
-	a->mailbox = argv[2];
-	a->argv = argv + 3;
-	a->ours = strstr(argv[3], "/dedup-lda") != NULL;
+	if (argc < 5 || (strcmp(argv[1], "maildir") != 0 && strcmp(argv[1], "mbox") != 0))
+		return false;
+	a->folder = realpath(argv[0], NULL);
+	if (a->folder == NULL || asprintf(&a->out, "%s/out", a->folder) == -1)
+		die(argv[0]);
+	a->mbox = strcmp(argv[1], "mbox") == 0;
+	a->home = argv[2];
+	a->mailbox = argv[3];
+	a->argv = argv + 4;
+	a->ours = strstr(argv[4], "/dedup-lda") != NULL;
 	set_environment(a->home);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		die("PR_SET_NO_NEW_PRIVS");
@@ -48,25 +52,32 @@ agent_make(struct agent *a, int argc, char **argv)
 	return true;
 }
 
+void
+agent_free(struct agent *a)
+{
+	free(a->folder);
+	free(a->out);
+	memset(a, 0, sizeof(*a));
+}
+
 int
 agent_deliver(const struct agent *a, const struct mail *m)
 {
 	struct tree t;
 
-	tree_start(&t, a->argv, m->path, a->out, AGENT_LIMIT_S);
-	tree_finish(&t);
+	tree_start(&t, a->argv, m->path, a->out);
+	tree_finish(&t, TREE_LIMIT_S);
 	return t.code;
 }
 
-/* Lock files say by their age that they were left. */
+/* Lock files say by their age that they were left: x.lock, and Dovecot's x.newlock. */
 static int
 age_lock(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	struct timespec then[2] = { st->st_atim, st->st_mtim };
-	size_t len = strlen(path);
+	const char *dot = strrchr(path + ftw->base, '.');
 
-	(void)ftw;
-	if (type == FTW_D || len < 5 || strcmp(path + len - 5, ".lock") != 0)
+	if (type == FTW_D || dot == NULL || (strcmp(dot, ".lock") != 0 && strcmp(dot, ".newlock") != 0))
 		return 0;
 	then[0].tv_sec -= HOUR_S;
 	then[1].tv_sec -= HOUR_S;

@@ -11,20 +11,21 @@
 
 #include "mail.h"
 
-#define AGENT_LIMIT_S 60
-
 struct agent {
-	const char *home, *mailbox, *out;	/* out: where what it says goes */
+	char *folder;		/* the harness's own */
+	char *out;		/* where what it says goes */
+	const char *home, *mailbox;
 	bool mbox, ours;
 	char *const *argv;
 };
 
 /*
- * Its environment is HOME, the user, a PATH, and its home for temporary files; setuid bits count for nothing. Options of all harnesses that run one:
- * argv is `maildir|mbox HOME MAILBOX COMMAND [ARGUMENT]...`.
+ * From the arguments FOLDER maildir|mbox HOME MAILBOX COMMAND [ARGUMENT]...; false: they are not that. From now on the environment
+ * is HOME, the user, a PATH and the home as TMPDIR, and setuid bits count for nothing.
  */
 bool agent_make(struct agent *a, int argc, char **argv);
-/* A delivery to its end, and to that of all that it starts. As trace.h has it: an exit code, ENDED_SIGNAL + signal or ENDED_HUNG. */
+void agent_free(struct agent *a);
+/* A delivery, to the end of all that it starts. As in trace.h: an exit code, ENDED_SIGNAL + signal or ENDED_HUNG. */
 int agent_deliver(const struct agent *a, const struct mail *m);
 /* Delivered until it says 0. An hour passes before each try. False: it never does. */
 bool agent_takes(const struct agent *a, const struct mail *m);

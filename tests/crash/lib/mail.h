@@ -26,7 +26,10 @@ void mail_free(struct mail *m);
 
 /* Set `seen` of each mail; returns how many torn things there are. */
 unsigned int count_maildir(const char *path, struct mail *mails, size_t n);
-/* The file must begin with these `first` bytes. Ours: each entry has our id as first field; others have none and may end in more empty lines. */
+/*
+ * The file must begin with these `first` bytes. Ours: the first field of each entry is our id; other agents' entries have none, and
+ * may end in more empty lines.
+ */
 unsigned int count_mbox(const char *path, const char *first, bool ours, struct mail *mails, size_t n);
 
 #endif

@@ -106,13 +106,13 @@ look(struct tree *t, pid_t pid, int status)
 }
 
 void
-tree_start(struct tree *t, char *const *argv, const char *input, const char *out, unsigned int limit_s)
+tree_start(struct tree *t, char *const *argv, const char *input, const char *out)
 {
 	int status;
 
 	memset(t, 0, sizeof(*t));
 	t->first = t->stopped = trace_spawn(argv, input, out, true);
-	alarm_after(limit_s);
+	alarm_after(TREE_LIMIT_S);
 	if (waitpid(t->first, &status, __WALL) == -1)
 		die("waitpid");
 	if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP) {
@@ -179,8 +179,9 @@ tree_kill_all(struct tree *t)
 }
 
 void
-tree_finish(struct tree *t)
+tree_finish(struct tree *t, unsigned int limit_s)
 {
+	alarm_after(limit_s);
 	t->loose = true;
 	while (tree_step(t))
 		;

@@ -1,8 +1,9 @@
 /*
  * Running a process and all of its descendants, one system call at a time.
  *
- * As trace.h has it for a single process. The call that is next is that of whichever of them makes one; the others go on meanwhile. A run
- * is over when the last of them has ended. One tree at a time, and no other children; whatever lives longer than its limit is killed and counts as hung.
+ * As trace.h does with a single process. The next call is that of whichever of them makes one; the others go on meanwhile. A run is
+ * over when the last of them has ended. One tree at a time, and no other children; what lives longer than TREE_LIMIT_S is
+ * killed and counts as hung.
  */
 #ifndef TREE_H
 #define TREE_H
@@ -13,6 +14,7 @@
 #include <stddef.h>
 
 #define TREE_MAX 64
+#define TREE_LIMIT_S 60
 
 struct tree {
 	pid_t first;		/* the process that was started */
@@ -25,13 +27,13 @@ struct tree {
 };
 
 /* Start; stopped before its first call. */
-void tree_start(struct tree *t, char *const *argv, const char *input, const char *out, unsigned int limit_s);
+void tree_start(struct tree *t, char *const *argv, const char *input, const char *out);
 /* On to the next call that any of them begins. False: all have ended. */
 bool tree_step(struct tree *t);
 /* SIGKILL the one that is about to make a call, which is not executed, or all. */
 void tree_kill_one(struct tree *t);
 void tree_kill_all(struct tree *t);
-/* Let those that are left run to their ends. */
-void tree_finish(struct tree *t);
+/* Let those that are left run to their ends, for so long at the most. */
+void tree_finish(struct tree *t, unsigned int limit_s);
 
 #endif
