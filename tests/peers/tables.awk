@@ -1,5 +1,6 @@
 # The lines of tests/peers/crash as tables in Markdown. -v agents="NAME...": their order.
 {
+	split("", r)
 	for (i = 1; i <= NF; i++) {
 		split($i, pair, "=")
 		r[pair[1]] = pair[2]

@@ -70,14 +70,14 @@ agent_deliver(const struct agent *a, const struct mail *m)
 	return t.code;
 }
 
-/* Lock files say by their age that they were left: x.lock, and Dovecot's x.newlock. */
+/* Lock files say by their age that they were left. (Dovecot looks at the ctime of some, which can't be set: there it waits.) */
 static int
 age_lock(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	struct timespec then[2] = { st->st_atim, st->st_mtim };
 	const char *dot = strrchr(path + ftw->base, '.');
 
-	if (type == FTW_D || dot == NULL || (strcmp(dot, ".lock") != 0 && strcmp(dot, ".newlock") != 0))
+	if (type == FTW_D || dot == NULL || strcmp(dot, ".lock") != 0)
 		return 0;
 	then[0].tv_sec -= HOUR_S;
 	then[1].tv_sec -= HOUR_S;
