@@ -48,6 +48,8 @@ FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_
 # What runs a fuzzer: this gives it the files of its corpus. `make fuzz` has libFuzzer in its place.
 FUZZ_MAIN = $(call object,tests/fuzz/replay.c)
 CRASH_OBJECTS = $(call object,$(wildcard tests/crash/lib/*.c))
+BENCH_OBJECTS = $(call object,$(wildcard tests/bench/lib/*.c))
+BENCHES = $(addprefix $(BUILD)/bench/,bench fill floor hashcopy slow_sync.so)
 SCRIPTS = $(wildcard tests/e2e/*.t tests/crash/*.t)
 ROOT_SCRIPTS = $(wildcard tests/mta/*.t tests/root/*.t)	# in namespaces of their own; the first run fetches packages
 PROVE_FLAGS ?= -j$(shell nproc)
@@ -91,6 +93,21 @@ $(BUILD)/tests/%: tests/crash/%.c $(CRASH_OBJECTS) $(LIBRARIES)
 tests: $(PROGRAMS) $(UNITS) $(FUZZERS) $(HELPERS)
 
 fuzzers: $(FUZZERS)
+
+$(addprefix $(BUILD)/bench/,bench fill hashcopy): $(BUILD)/bench/%: tests/bench/%.c $(BENCH_OBJECTS) $(LIBRARIES)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -MMD -MP $(ALL_LDFLAGS) -pthread -o $@ $< $(BENCH_OBJECTS) $(LIBRARIES) $(AGENT_LIBS)
+
+# What the others are compared with links nothing but libc.
+$(BUILD)/bench/floor: tests/bench/floor.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $<
+
+$(BUILD)/bench/slow_sync.so: tests/bench/slow_sync.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -shared -o $@ $<
+
+benches: $(BENCHES)
 
 ## demo: install what is missing, build, deliver a real message twice, show the one copy and why
 demo:
@@ -143,7 +160,6 @@ fuzz-controls:
 	tools/packages build
 	tests/fuzz/controls
 
-
 ## peers-crash: other delivery agents under the same kills, as tables in build/peers-crash.md; installs them; takes half an hour
 peers-crash:
 	tools/packages build check peers
@@ -151,6 +167,15 @@ peers-crash:
 	BUILD=$(BUILD) tests/run env JOBS=$(or $(JOBS),2) AGENTS='$(AGENTS)' tests/peers/crash >$(BUILD)/peers-crash.new
 	mv $(BUILD)/peers-crash.new $(BUILD)/peers-crash.md
 	cat $(BUILD)/peers-crash.md
+
+## bench: this agent beside others and the bare floor; BENCH=full takes longer, BENCH_DIR says on which disk (tests/bench/run)
+## bench-ledger: deliveries as the ledger grows; BENCH=full: up to ten million records
+## bench-slow: many deliveries at the same time onto a disk with slow syncs
+bench bench-ledger bench-slow:
+	tools/packages build peers bench
+	$(MAKE) all benches
+	$(MAKE) LINK=shared BUILD=$(BUILD)/shared all
+	BUILD=$(BUILD) tests/bench/run $(or $(patsubst bench-%,%,$(filter bench-%,$@)),compare)
 
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:
@@ -213,6 +238,6 @@ help:
 	@echo "make: build into $(BUILD)/ (LINK=static|shared, CC, CFLAGS, BUILD)"
 	@sed -n 's/^## /make /p' $(MAKEFILE_LIST)
 
--include $(shell find $(BUILD)/obj $(BUILD)/tests -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units lint install uninstall dist deb clean help peers-crash
+.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow
