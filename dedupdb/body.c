@@ -3,8 +3,10 @@
 
 #include "body.h"
 
-#define WORD sizeof(uint64_t)
-#define EACH_BYTE(c) (UINT64_C(0x0101010101010101) * (c))
+/* 16 bytes that are compared at once. GCC and Clang make a few instructions of it, on whatever processor. */
+typedef unsigned char word __attribute__((vector_size(16)));
+
+#define WORD sizeof(word)
 
 static bool
 is_blank(char c)
@@ -55,32 +57,18 @@ body_text(struct body *b, const char *p, size_t len)
 	body_put(b, p, len);
 }
 
-static uint64_t
-load_word(const char *p)
-{
-	uint64_t word;
-
-	memcpy(&word, p, sizeof(word));
-	return word;
-}
-
-/* The high bit of each byte that is zero, no other bit. */
-static uint64_t
-zero_bytes(uint64_t word)
-{
-	const uint64_t low = EACH_BYTE(0x7f);
-
-	return ~(((word & low) + low) | word | low);
-}
-
-/* Neither a TAB in the 8 bytes at p nor two blanks in a row in the 9 bytes there? */
+/* Neither a TAB in the 16 bytes at p nor two blanks in a row in the 17 bytes there? */
 static inline bool
 is_unchanged(const char *p)
 {
-	uint64_t word = load_word(p);
-	uint64_t blank = zero_bytes(word ^ EACH_BYTE(' ')) & zero_bytes(load_word(p + 1) ^ EACH_BYTE(' '));
+	word here, next, changed;
+	uint64_t half[2];
 
-	return (blank | zero_bytes(word ^ EACH_BYTE('\t'))) == 0;
+	memcpy(&here, p, sizeof(here));
+	memcpy(&next, p + 1, sizeof(next));
+	changed = (word)(((here == ' ') & (next == ' ')) | (here == '\t'));
+	memcpy(half, &changed, sizeof(half));
+	return (half[0] | half[1]) == 0;
 }
 
 /* How many bytes of p, which starts with no blank, stay as they are: up to a TAB, two blanks in a row or a blank at the end. Most
