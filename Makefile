@@ -50,7 +50,7 @@ FUZZ_MAIN = $(call object,tests/fuzz/replay.c)
 CRASH_OBJECTS = $(call object,$(wildcard tests/crash/lib/*.c))
 BENCH_OBJECTS = $(call object,$(wildcard tests/bench/lib/*.c))
 BENCHES = $(addprefix $(BUILD)/bench/,bench fill floor hashcopy slow_sync.so)
-SCRIPTS = $(wildcard tests/e2e/*.t tests/crash/*.t)
+SCRIPTS = $(wildcard tests/e2e/*.t tests/crash/*.t tests/model/*.t)
 ROOT_SCRIPTS = $(wildcard tests/mta/*.t tests/root/*.t)	# in namespaces of their own; the first run fetches packages
 PROVE_FLAGS ?= -j$(shell nproc)
 MANUALS = $(wildcard man/*.[0-9])
@@ -177,6 +177,11 @@ bench bench-ledger bench-slow:
 	$(MAKE) LINK=shared BUILD=$(BUILD)/shared all
 	BUILD=$(BUILD) tests/bench/run $(or $(patsubst bench-%,%,$(filter bench-%,$@)),compare)
 
+## model: search the models of both protocols, each with what is wrong on purpose (minutes; about 1 GB)
+model:
+	tools/packages build model
+	tests/model/run full
+
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:
 	tools/packages build lint
@@ -240,4 +245,4 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow
+.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow
