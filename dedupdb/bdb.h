@@ -9,8 +9,11 @@
  * So Berkeley DB's own shared locks and mutexes are never left held for anybody, which is what hangs or loses records in its other
  * modes when processes are killed.
  *
- * At rest the region files are sealed: the header knows their inodes, sizes and times. A region file that is not exactly as we left
- * it (deleted, restored from a backup, overwritten) is never mapped, since Berkeley DB crashes on damaged ones; it is made again.
+ * At rest the files are sealed: the header knows the inodes, sizes and times of the region files, the database and the last log file. If
+ * one is not exactly as we left it (deleted, restored from a backup, overwritten), the section starts with a recovery: damage is found
+ * before anything is recorded on top of it. A region file is never mapped then, since Berkeley DB crashes on damaged ones; it is made
+ * again. After a recovery no page of the database may be from after the log's end. If one is, the log has been cut or replaced: new
+ * records in it would look older than that page, and a later recovery would skip them.
  */
 #ifndef BDB_H
 #define BDB_H
@@ -27,11 +30,13 @@ struct bdb_header {
 	uint32_t dirty;
 	uint32_t failures;		/* repairs and sections that damage made fail, since the last success */
 	unsigned char boot[BOOT_ID_BYTES];	/* regions of another boot are rubbish */
-	uint64_t seal;			/* of the region files at rest */
+	uint64_t seal;			/* of the files at rest */
 	uint64_t generation;		/* grows with every repair: handles opened before one are worthless */
 	uint64_t duplicates;
 	uint32_t regions;		/* how many region files there are */
 	uint32_t changes;		/* since the last checkpoint was asked for */
+	uint32_t log;			/* number of the last log file */
+	uint32_t unused;		/* in place of padding */
 	unsigned char hand[FINGERPRINT_BYTES];	/* the clock hand: tidying goes on from this key */
 	unsigned char hints[BDB_HINTS][FINGERPRINT_BYTES];	/* recently pending keys; zero: free */
 	uint64_t checksum;		/* of all bytes before */
@@ -84,7 +89,8 @@ enum store_result bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *wo
 /* Fill err from a return value of Berkeley DB (or an errno); returns STORE_FAILED. */
 enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *err);
 
-/* Open the environment and the database, recovering first or not; 0 or -1. Creates what is missing when recovering. */
+/* Open the environment and the database, recovering first or not; 0 or -1. Creates what is missing when recovering, and checks that
+ * database and log belong together. */
 int bdb_env_open(struct bdb *b, bool recover, struct err *err);
 /* Close both; 0, or -1 when the environment is not fit to be used again without recovery. */
 int bdb_env_close(struct bdb *b);
@@ -92,8 +98,10 @@ int bdb_env_close(struct bdb *b);
 void bdb_env_abandon(struct bdb *b);
 /* Move a damaged environment out of the way; keeps the newest two. */
 int bdb_env_set_aside(struct bdb *b, struct err *err);
-/* What the first *count region files look like now, or with *count == 0 all there are, which are then counted; 0 when one is not
- * there. */
+/* What the first *count region files, or with *count == 0 all there are, which are then counted, the database and the last log file look
+ * like now; 0 when one is not there. */
 uint64_t bdb_env_seal(const struct bdb *b, uint32_t *count);
+/* Note in the header which the last log file is, for the seal. */
+void bdb_env_note_log(struct bdb *b);
 
 #endif

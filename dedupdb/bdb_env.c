@@ -59,34 +59,63 @@ bdb_fail(struct bdb *b, const char *op, int ret, struct err *err)
 	return STORE_FAILED;
 }
 
+/* Fold what a file looks like into the seal. */
 static bool
-region_stat(const struct bdb *b, uint32_t i, struct stat *st)
+seal_file(const struct bdb *b, const char *name, uint64_t *seal)
 {
-	char name[32];
+	uint64_t parts[4];
+	struct stat st;
+	size_t i;
 
-	snprintf(name, sizeof(name), "env/__db.%03u", i + 1);
-	return fstatat(b->dir, name, st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		return false;
+	parts[0] = (uint64_t)st.st_ino;
+	parts[1] = (uint64_t)st.st_size;
+	parts[2] = (uint64_t)st.st_mtim.tv_sec;
+	parts[3] = (uint64_t)st.st_mtim.tv_nsec;
+	for (i = 0; i < 4; i++)
+		*seal = (*seal ^ parts[i]) * 0x100000001b3ULL + 1;
+	return true;
 }
 
 uint64_t
 bdb_env_seal(const struct bdb *b, uint32_t *count)
 {
-	uint64_t seal = 0, parts[4];
-	struct stat st;
+	uint64_t seal = 0;
+	char name[32];
 	uint32_t i;
-	size_t j;
 
-	for (i = 0; (*count == 0 || i < *count) && region_stat(b, i, &st); i++) {
-		parts[0] = (uint64_t)st.st_ino;
-		parts[1] = (uint64_t)st.st_size;
-		parts[2] = (uint64_t)st.st_mtim.tv_sec;
-		parts[3] = (uint64_t)st.st_mtim.tv_nsec;
-		for (j = 0; j < 4; j++)
-			seal = (seal ^ parts[j]) * 0x100000001b3ULL + 1;
+	for (i = 0; *count == 0 || i < *count; i++) {
+		snprintf(name, sizeof(name), "env/__db.%03u", i + 1);
+		if (!seal_file(b, name, &seal))
+			break;
 	}
 	if (*count == 0)
 		*count = i;
-	return i == *count ? seal : 0;
+	snprintf(name, sizeof(name), "env/log.%010u", b->header.log);
+	return i == *count && seal_file(b, "env/" DB_FILE, &seal) && seal_file(b, name, &seal) ? seal : 0;
+}
+
+static int
+log_end(struct bdb *b, DB_LSN *end)
+{
+	DB_LOG_STAT *st;
+	int ret = b->env->log_stat(b->env, &st, 0);
+
+	if (ret != 0)
+		return ret;
+	*end = (DB_LSN){ .file = st->st_cur_file, .offset = st->st_cur_offset };
+	free(st);
+	return 0;
+}
+
+void
+bdb_env_note_log(struct bdb *b)
+{
+	DB_LSN end = { .file = 0 };
+
+	(void)log_end(b, &end);
+	b->header.log = end.file;	/* 0: no such file, so the next section recovers */
 }
 
 static bool
@@ -126,18 +155,22 @@ open_env_folder(struct bdb *b, struct err *err)
 	return fs_open_dir_at(b->dir, "env", b->env_path, err);
 }
 
+/* What Berkeley DB would follow, wait for, or take for an empty log. */
+static bool
+is_strange(int env, const char *name)
+{
+	struct stat st;
+
+	return fstatat(env, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode);
+}
+
 /* What a killed process wrote to the log may not be on disk yet, and Berkeley DB takes all that it finds there for synced. It would sync
  * only the pages that it makes of it: a power cut then leaves a database that is ahead of its log, which is refused for good. */
 static int
 sync_log(const struct bdb *b, int dir, const char *name, struct err *err)
 {
-	struct stat st;
-	int fd, ret;
+	int ret, fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 
-	/* Berkeley DB would take it for an empty log, and fail at the first commit, each time anew. */
-	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && !S_ISREG(st.st_mode))
-		return err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
-	fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
 		return err_sys(err, "open log in", b->env_path);
 	ret = fs_sync(fd, b->env_path, err);
@@ -152,6 +185,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 {
 	bool log = false, database = false;
 	struct dirent *entry;
+	const char *name;
 	DIR *dir;
 	int failed = 0, fd = open_env_folder(b, err);
 
@@ -165,13 +199,15 @@ prepare_recovery(struct bdb *b, struct err *err)
 	}
 	errno = 0;
 	while (failed == 0 && (entry = readdir(dir)) != NULL) {
-		if (is_log(entry->d_name)) {
-			log = true;
-			failed = sync_log(b, fd, entry->d_name, err);
-		}
-		database = database || strcmp(entry->d_name, DB_FILE) == 0;
-		if (is_region(entry->d_name) || strcmp(entry->d_name, "DB_CONFIG") == 0)
-			unlinkat(fd, entry->d_name, 0);
+		name = entry->d_name;
+		log = log || is_log(name);
+		database = database || strcmp(name, DB_FILE) == 0;
+		if ((is_region(name) || strcmp(name, "DB_CONFIG") == 0) && unlinkat(fd, name, 0) == -1 && !is_strange(fd, name))
+			failed = err_sys(err, "remove file in", b->env_path);
+		else if ((is_region(name) || is_log(name) || strcmp(name, DB_FILE) == 0) && is_strange(fd, name))
+			failed = err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
+		else if (is_log(name))
+			failed = sync_log(b, fd, name, err);
 		errno = 0;
 	}
 	if (failed == 0 && errno != 0)
@@ -270,6 +306,41 @@ open_database(struct bdb *b, bool create, struct err *err)
 	return ret == 0 ? 0 : (bdb_fail(b, "open database", ret, err), -1);
 }
 
+/* Does the database hold a page that was changed after the log's end? A page begins with the place of its last change in the log. Returns
+ * 1, 0 or -1. */
+static int
+has_later_page(const struct bdb *b, const DB_LSN *end, struct err *err)
+{
+	int later = 0, fd = openat(b->dir, "env/" DB_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n;
+	off_t at = 0;
+	DB_LSN lsn;
+
+	if (fd == -1)
+		return err_sys(err, "open database of ledger", b->path);
+	while ((n = fs_pread(fd, &lsn, sizeof(lsn), at, b->path, err)) == (ssize_t)sizeof(lsn) && later == 0) {
+		later = lsn.file > end->file || (lsn.file == end->file && lsn.offset > end->offset);
+		at += PAGE_BYTES;
+	}
+	close(fd);
+	return n == -1 ? -1 : later;
+}
+
+/* Berkeley DB itself would refuse such a page only when it writes it, which may be long after. */
+static int
+check_log(struct bdb *b, struct err *err)
+{
+	DB_LSN end;
+	int later, ret = log_end(b, &end);
+
+	if (ret != 0)
+		return bdb_fail(b, "find the log's end", ret, err), -1;
+	later = has_later_page(b, &end, err);
+	if (later == 1)
+		err_set(err, STATUS_CORRUPT, "ledger %s: its log has lost its end", b->path);
+	return later == 0 ? 0 : -1;
+}
+
 int
 bdb_env_open(struct bdb *b, bool recover, struct err *err)
 {
@@ -279,9 +350,9 @@ bdb_env_open(struct bdb *b, bool recover, struct err *err)
 		return -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
-	if (open_environment(b, recover, err) == -1)
+	if (open_environment(b, recover, err) == -1 || open_database(b, recover, err) == -1)
 		return -1;
-	return open_database(b, recover, err);
+	return recover ? check_log(b, err) : 0;
 }
 
 int

@@ -11,7 +11,7 @@
 
 #include "bdb.h"
 
-#define MAGIC "DDLEDG3\n"
+#define MAGIC "DDLEDG4\n"
 #define TRIES 3		/* as it is, after a recovery, with a fresh environment */
 #define FRESH_AFTER 2	/* failures after which recovering again is no use */
 
@@ -230,10 +230,8 @@ why_repair(struct bdb *b)
 		return "a process died at work";
 	if (memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0)
 		return "the machine was restarted";
-	if (b->env != NULL && b->generation == b->header.generation)
-		return NULL;	/* mapped by us when they were sound */
 	if (b->header.seal == 0 || b->header.regions == 0 || b->header.seal != bdb_env_seal(b, &b->header.regions))
-		return "its shared memory was changed or removed";
+		return "its files were changed or removed";
 	return NULL;
 }
 
@@ -284,6 +282,8 @@ start_work(struct bdb *b, struct err *err)
 static void
 finish_work(struct bdb *b, bool good, bool damaged)
 {
+	if (good)
+		bdb_env_note_log(b);
 	if (good && b->closing && bdb_env_close(b) == -1)
 		good = false;
 	b->working = false;

@@ -107,6 +107,94 @@ test_regions_lost(void **state)
 	assert_int_equal(f->notices, 12);
 }
 
+static void
+remove_regions(const struct fixture *f)
+{
+	static const char *const names[] = { "env/__db.001", "env/__db.002", "env/__db.003" };
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		damage(f, names[i], 0);
+}
+
+/* A damaged database or log is found out before anything new is recorded in it: what comes after the damage survives a recovery. */
+static void
+test_damage_is_seen_at_once(void **state)
+{
+	static const char *const names[] = { "env/ledger.db", "env/log.0000000001" };
+	struct fixture *f = *state;
+	struct claim claim;
+	unsigned int n = 0, i;
+	size_t j;
+	int how;
+
+	for (j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
+		for (how = 0; how < 4; how++) {
+			for (i = 0; i < 100; i++)
+				deliver_one(f, n++, NOW);
+			ledger_close(&f->ledger);
+			remove_regions(f);
+			fixture_open(f);	/* recovers, and writes the database */
+			deliver_one(f, n++, NOW);
+			ledger_close(&f->ledger);
+			damage(f, names[j], how);
+			fixture_open(f);
+			deliver_one(f, n, NOW);
+			ledger_close(&f->ledger);
+			remove_regions(f);
+			fixture_open(f);
+			claim_as(f, n++, NOW, CLAIM_DUPLICATE, &claim);
+		}
+	}
+}
+
+/* An older environment that is whole is as good as it was then. */
+static void
+test_older_environment(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+	char command[512];
+
+	deliver_one(f, 1, NOW);
+	ledger_close(&f->ledger);
+	snprintf(command, sizeof(command), "cp -R %s/L/env %s/older", f->folder, f->folder);
+	assert_int_equal(system(command), 0);
+	fixture_open(f);
+	deliver_one(f, 2, NOW);
+	ledger_close(&f->ledger);
+	snprintf(command, sizeof(command), "rm -r %s/L/env && mv %s/older %s/L/env", f->folder, f->folder, f->folder);
+	assert_int_equal(system(command), 0);
+	fixture_open(f);
+	claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+	claim_as(f, 2, NOW, CLAIM_NEW, &claim);
+}
+
+/* Berkeley DB would wait for somebody who writes into it. */
+static void
+test_fifo_in_place_of_a_file(void **state)
+{
+	static const char *const names[] = { "env/ledger.db", "env/log.0000000001", "env/__db.001" };
+	struct fixture *f = *state;
+	struct claim claim;
+	char path[256];
+	unsigned int i;
+
+	alarm(60);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		deliver_one(f, 2 * i, NOW);
+		ledger_close(&f->ledger);
+		damage(f, names[i], 0);
+		path_of(f, names[i], path);
+		assert_int_equal(mkfifo(path, 0600), 0);
+		fixture_open(f);
+		deliver_one(f, 2 * i + 1, NOW);
+		fixture_reopen(f);
+		claim_as(f, 2 * i + 1, NOW, CLAIM_DUPLICATE, &claim);
+	}
+	alarm(0);
+}
+
 /* A process that dies in a section leaves no lock and no lost record. */
 static void
 test_killed_at_work(void **state)
@@ -273,6 +361,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		BDB(test_every_file_damaged),
 		BDB(test_regions_lost),
+		BDB(test_damage_is_seen_at_once),
+		BDB(test_older_environment),
+		BDB(test_fifo_in_place_of_a_file),
 		BDB(test_killed_at_work),
 		BDB(test_repaired_by_another),
 		BDB(test_clock_hand),
