@@ -1,8 +1,9 @@
 #!/bin/sh
-# The agent is killed before every system call, each of its system calls fails, and a storm of kills with a reader. After that mail
-# must be there exactly once.
+# The agent is killed before every system call, each of its system calls fails, its ledger is damaged, and a storm of kills with a
+# reader. After that mail must be there exactly once; only what a ledger knew before it was damaged may come twice.
 #
-# CRASH=full plays every scene, with every point and error, and longer storms: about an hour. SEED=N repeats a storm's choices.
+# CRASH=full plays every scene, with every point, error and damage, and longer storms: more than an hour. SEED=N repeats what the
+# storms and the damages choose.
 # shellcheck source=tests/e2e/tap.sh
 . "${0%/*}/../e2e/tap.sh"
 : "${SEED:=$(date +%s)}" "${CRASH:=quick}"
@@ -26,6 +27,9 @@ echo "# CRASH=$CRASH SEED=$SEED"
 plays 'killed: an agent that publishes first is found out' "$BUILD/tests/kill" -w publish-first "$D"
 plays 'killed: an agent that records first is found out' "$BUILD/tests/kill" -w record-first "$D"
 plays 'faults: a careless agent is found out' "$BUILD/tests/fault" -e short,ENOSPC,EIO -w careless "$D"
+for kind in stubborn trusting forgetful; do
+	plays "damage: a $kind agent is found out" "$BUILD/tests/damage" -w "$kind" "$D"
+done
 plays 'storm: an agent that publishes first is found out' "$BUILD/tests/storm" -s "$SEED" -w publish-first 3 "$D"
 # The harness of tests/peers, which runs any command, on several processes: a shell and what it starts.
 any() {	# any STATUS NAME OPTION... COMMAND
@@ -43,6 +47,7 @@ any 0 'any agent, killed: ours is not' -1 \
 if [ "$CRASH" = full ]; then
 	plays 'killed before and after every system call' "$BUILD/tests/kill" -a "$D"
 	plays 'every system call fails' "$BUILD/tests/fault" "$D"
+	plays 'the ledger is damaged in every way' "$BUILD/tests/damage" -s "$SEED" "$D"
 	for n in 1 2 3; do
 		plays "storm $n on a Maildir" "$BUILD/tests/storm" -s "$((SEED + n))" 60 "$D"
 		plays "storm $n on an mbox" "$BUILD/tests/storm" -k mbox -s "$((SEED + n))" 60 "$D"
@@ -50,6 +55,7 @@ if [ "$CRASH" = full ]; then
 else
 	plays 'killed before every system call' "$BUILD/tests/kill" -q "$D"
 	plays 'system calls fail' "$BUILD/tests/fault" -q -p defer "$D"
+	plays 'the ledger is damaged' "$BUILD/tests/damage" -q -s "$SEED" "$D"
 	plays 'storm on a Maildir' "$BUILD/tests/storm" -s "$SEED" 3 "$D"
 	plays 'storm on an mbox' "$BUILD/tests/storm" -k mbox -s "$SEED" 3 "$D"
 fi

@@ -4,6 +4,9 @@
  *	publish-first	publishes, then records: killed in between, it delivers a second copy
  *	record-first	records, then publishes, and trusts the record: killed in between, it loses the message
  *	careless	right, but for errors of write and fsync, which it does not look at
+ *	stubborn	takes no mail while its records are damaged
+ *	trusting	takes damaged records for proof that the message is known: it loses the message
+ *	forgetful	records nothing any more once its records were damaged
  *
  * All are durable at every other step. What can't see what is wrong with them finds nothing in another agent.
  */
@@ -19,7 +22,7 @@
 #define PATH_BYTES 4096
 
 static char message[MESSAGE_MAX];
-static bool careless;
+static bool careless, forgetful;
 
 struct place {
 	const char *records;
@@ -62,6 +65,21 @@ is_recorded(const char *path, const char *line)
 	return found;
 }
 
+/* Is there something else than what we append? */
+static bool
+is_damaged(const char *path)
+{
+	char had[1024];
+	FILE *f = fopen(path, "r");
+	bool damaged = f == NULL && errno != ENOENT;
+
+	while (f != NULL && !damaged && fgets(had, sizeof(had), f) != NULL)
+		damaged = strncmp(had, "Message-ID: ", 12) != 0 || strchr(had, '\n') == NULL;
+	if (f != NULL)
+		fclose(f);
+	return damaged;
+}
+
 static int
 publish(const struct place *p, size_t len)
 {
@@ -75,7 +93,7 @@ deliver(const struct place *p, size_t len, const char *id, size_t id_len, bool r
 		return 0;
 	if (record_first)
 		return append(p->records, id, id_len) == -1 ? -1 : publish(p, len);
-	return publish(p, len) == -1 ? -1 : append(p->records, id, id_len);
+	return publish(p, len) == -1 ? -1 : forgetful ? 0 : append(p->records, id, id_len);
 }
 
 /* The second line is the Message-ID in our harnesses' messages. */
@@ -106,6 +124,13 @@ main(int argc, char **argv)
 	if (ferror(stdin) || id_len == 0)
 		return TEMPORARY;
 	careless = strcmp(argv[1], "careless") == 0;
+	if (is_damaged(argv[3])) {
+		if (strcmp(argv[1], "stubborn") == 0)
+			return TEMPORARY;
+		if (strcmp(argv[1], "trusting") == 0)
+			return 0;
+		forgetful = strcmp(argv[1], "forgetful") == 0;
+	}
 	p.records = argv[3];
 	snprintf(p.folder, sizeof(p.folder), "%s/new", argv[2]);
 	snprintf(p.tmp, sizeof(p.tmp), "%s/tmp/%ld", argv[2], (long)getpid());

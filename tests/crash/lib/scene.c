@@ -145,8 +145,8 @@ age_record(void *arg, struct claim *claim, struct err *err)
 	return ledger_delivered(ledger, claim, true, err);
 }
 
-static void
-age_records(const struct world *w)
+static struct ledger *
+open_ledger(const struct world *w)
 {
 	struct ledger_options options = { .window = 10 * AGE_S, .lock_timeout_ms = 1000 };
 	struct ledger *ledger;
@@ -155,8 +155,43 @@ age_records(const struct world *w)
 
 	snprintf(url, sizeof(url), "bdb:%s", w->ledger);
 	options.url = url;
-	if (ledger_open(&ledger, &options, &err) == -1 || ledger_each(ledger, time(NULL), age_record, ledger, &err) == -1)
+	if (ledger_open(&ledger, &options, &err) == -1)
+		fail("open the ledger", err.text);
+	return ledger;
+}
+
+static void
+age_records(const struct world *w)
+{
+	struct ledger *ledger = open_ledger(w);
+	struct err err;
+
+	if (ledger_each(ledger, time(NULL), age_record, ledger, &err) == -1)
 		fail("age the records", err.text);
+	ledger_close(&ledger);
+}
+
+void
+world_grow(const struct world *w, unsigned int first, unsigned int n)
+{
+	struct ledger *ledger = open_ledger(w);
+	struct intent intent = { .len = 1 };
+	struct fingerprint fp;
+	struct claim claim;
+	struct err err;
+	unsigned int i, seed;
+	size_t j;
+
+	for (i = 0; i < n; i++) {
+		seed = first + i + 1;
+		for (j = 0; j < sizeof(fp.bytes); j++) {
+			seed = seed * 1664525u + 1013904223u;	/* Numerical Recipes, ranqd1 */
+			fp.bytes[j] = (unsigned char)(seed >> 24);
+		}
+		if (ledger_claim(ledger, &fp, time(NULL), &claim, &err) == -1 ||
+		    ledger_decide(ledger, &claim, &intent, time(NULL), &err) == -1 || ledger_delivered(ledger, &claim, false, &err) == -1)
+			fail("grow the ledger", err.text);
+	}
 	ledger_close(&ledger);
 }
 

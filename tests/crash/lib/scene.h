@@ -70,6 +70,9 @@ void world_make(struct world *w, const struct scene *scene, const char *folder, 
     const char *const *more);
 void world_free(struct world *w);
 
+/* Put records of messages that never come into the ledger. Their fingerprints are made from numbers, from `first` on. */
+void world_grow(const struct world *w, unsigned int first, unsigned int n);
+
 /* Back to the start. */
 void world_restore(const struct world *w);
 /* Deliver one message; returns how that ended. */

@@ -161,6 +161,8 @@ restore_file(const struct node *n)
 		if (link(n->keep, n->path) == -1)
 			die(n->path);
 	}
+	if (n->sealed && chmod(n->path, n->mode) == -1)
+		die(n->path);
 	fd = open(n->path, O_WRONLY | O_CREAT | O_CLOEXEC, n->mode);
 	if (fd == -1 && errno == EACCES && unlink(n->path) == 0)	/* it may not be written to */
 		fd = open(n->path, O_WRONLY | O_CREAT | O_CLOEXEC, n->mode);
