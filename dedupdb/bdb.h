@@ -89,9 +89,14 @@ enum store_result bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *wo
 /* Fill err from a return value of Berkeley DB (or an errno); returns STORE_FAILED. */
 enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *err);
 
-/* Open the environment and the database, recovering first or not; 0 or -1. Creates what is missing when recovering, and checks that
- * database and log belong together. */
-int bdb_env_open(struct bdb *b, bool recover, struct err *err);
+enum bdb_opening {
+	BDB_AS_IT_IS,
+	BDB_RECOVER,		/* creates what is missing, and checks that database and log belong together */
+	BDB_RECOVER_VERIFY	/* the same, and looks at every page of the database: Berkeley DB goes round in circles on damaged ones */
+};
+
+/* Open the environment and the database; 0 or -1. */
+int bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err);
 /* Close both; 0, or -1 when the environment is not fit to be used again without recovery. */
 int bdb_env_close(struct bdb *b);
 /* Forget both without touching the shared memory, which is damaged, or not the current one any more. */

@@ -187,7 +187,7 @@ had_environment(const struct bdb *b)
 }
 
 static int
-repair(struct bdb *b, const char *why, struct err *err)
+repair(struct bdb *b, const char *why, bool verify, struct err *err)
 {
 	char text[512];
 	bool used = had_environment(b);
@@ -202,7 +202,7 @@ repair(struct bdb *b, const char *why, struct err *err)
 		snprintf(text, sizeof(text), "ledger %s: recovering (%s)", b->path, why);
 		notice(b, text);
 	}
-	if (bdb_env_open(b, true, err) == -1)
+	if (bdb_env_open(b, verify ? BDB_RECOVER_VERIFY : BDB_RECOVER, err) == -1)
 		return -1;
 	if (!used || b->sync_entries)
 		(void)fsync(b->dir);
@@ -256,6 +256,8 @@ static int
 start_work(struct bdb *b, struct err *err)
 {
 	const char *why = why_repair(b);
+	/* A process that dies harms no page that was sound. */
+	bool verify = b->header.failures > 0 || b->header.dirty == 0 || memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0;
 	int ret = 0;
 
 	if (why != NULL) {
@@ -274,7 +276,7 @@ start_work(struct bdb *b, struct err *err)
 	if (b->env != NULL && b->generation != b->header.generation)
 		bdb_env_abandon(b);
 	if (b->env == NULL)
-		ret = why != NULL ? repair(b, why, err) : bdb_env_open(b, false, err);
+		ret = why != NULL ? repair(b, why, verify, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
 	b->generation = b->header.generation;
 	return ret;
 }

@@ -148,6 +148,41 @@ test_damage_is_seen_at_once(void **state)
 	}
 }
 
+/* Berkeley DB takes a page of zeroes for one that was never written, and looks for a key in it for ever. */
+static void
+test_pages_of_zeroes(void **state)
+{
+	static const char zeroes[4096];
+	struct fixture *f = *state;
+	struct claim claim;
+	struct stat st;
+	char path[256];
+	unsigned int i;
+	off_t at;
+	int fd;
+
+	alarm(60);
+	for (i = 0; i < 200; i++)
+		deliver_one(f, i, NOW);
+	ledger_close(&f->ledger);
+	remove_regions(f);
+	fixture_open(f);
+	deliver_one(f, i, NOW);
+	ledger_close(&f->ledger);
+	path_of(f, "env/ledger.db", path);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_true(st.st_size > 4 * (off_t)sizeof(zeroes));
+	for (at = 2 * (off_t)sizeof(zeroes); at < st.st_size; at += (off_t)sizeof(zeroes))
+		assert_int_equal(pwrite(fd, zeroes, sizeof(zeroes), at), sizeof(zeroes));
+	close(fd);
+	fixture_open(f);
+	deliver_one(f, 1000, NOW);
+	for (i = 0; i < 200; i++)
+		claim_as(f, i, NOW, CLAIM_NEW, &claim);
+	alarm(0);
+}
+
 /* An older environment that is whole is as good as it was then. */
 static void
 test_older_environment(void **state)
@@ -362,6 +397,7 @@ main(void)
 		BDB(test_every_file_damaged),
 		BDB(test_regions_lost),
 		BDB(test_damage_is_seen_at_once),
+		BDB(test_pages_of_zeroes),
 		BDB(test_older_environment),
 		BDB(test_fifo_in_place_of_a_file),
 		BDB(test_killed_at_work),
