@@ -17,6 +17,7 @@
 #define LOG_BYTES (1024 * 1024)
 #define PAGE_BYTES 4096
 #define BAD_KEPT 2
+#define MAGIC_OFFSET 12	/* after the place in the log and the page's number */
 
 /* Trouble of the machine, not of the data: a repair would not help, and setting the ledger aside would lose it for nothing. EIO is among
  * it, since a disk that fails for a moment must not cost the records; a sector that is bad for good leaves deliveries without a ledger,
@@ -178,6 +179,20 @@ sync_log(const struct bdb *b, int dir, const char *name, struct err *err)
 	return ret;
 }
 
+/* Given a file that begins like none of its own, Berkeley DB opens it again and again for seconds, as if somebody were about to write its
+ * first page. A page of zeroes it takes from the log. */
+static bool
+is_foreign(int env, const char *name)
+{
+	uint32_t magic = 0;
+	int fd = openat(env, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	ssize_t n = fd == -1 ? -1 : pread(fd, &magic, sizeof(magic), MAGIC_OFFSET);
+
+	if (fd != -1)
+		close(fd);
+	return n == (ssize_t)sizeof(magic) && magic != 0 && magic != DB_BTREEMAGIC;
+}
+
 /* Regions that may be damaged must not be mapped, not even to be removed, as Berkeley DB's own recovery would. A database without
  * any log can't be recovered. */
 static int
@@ -206,6 +221,8 @@ prepare_recovery(struct bdb *b, struct err *err)
 			failed = err_sys(err, "remove file in", b->env_path);
 		else if ((is_region(name) || is_log(name) || strcmp(name, DB_FILE) == 0) && is_strange(fd, name))
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
+		else if (strcmp(name, DB_FILE) == 0 && is_foreign(fd, name))
+			failed = err_set(err, STATUS_CORRUPT, "ledger %s: %s is no database", b->path, name);
 		else if (is_log(name))
 			failed = sync_log(b, fd, name, err);
 		errno = 0;

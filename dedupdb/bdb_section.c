@@ -257,12 +257,15 @@ start_work(struct bdb *b, struct err *err)
 {
 	const char *why = why_repair(b);
 	/* A process that dies harms no page that was sound. */
-	bool verify = b->header.failures > 0 || b->header.dirty == 0 || memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0;
+	bool verify = b->header.failures > 0 || b->header.dirty == 0 || b->header.seal == 0 ||
+	    memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0;
 	int ret = 0;
 
 	if (why != NULL) {
 		b->header.generation++;
 		b->header.regions = 0;
+		if (verify)
+			b->header.seal = 0;	/* until that has been done */
 	}
 	memcpy(b->header.boot, b->boot, sizeof(b->boot));
 	b->header.dirty = 1;

@@ -136,7 +136,7 @@ wrong(struct stage *s, const char *what, const char *which)
 	s->row->wrong++;
 	if (s->shown++ >= SHOWN)
 		return;
-	snprintf(line, sizeof(line), "# %s: %s %s%s%s%s%s: %s: %s\n", s->play->name, s->row->part, s->hurt[0]->name,
+	snprintf(line, sizeof(line), "# %s: %s %s%s%s%s%s: %s: %s\n", s->play->name, s->at[0]->path + strlen(s->w.root), s->hurt[0]->name,
 	    s->at[1] != NULL ? " and " : "", s->at[1] != NULL ? s->at[1]->path + strlen(s->w.root) : "", s->at[1] != NULL ? " " : "",
 	    s->at[1] != NULL ? s->hurt[1]->name : "", which, what);
 	(void)!write(STDOUT_FILENO, line, strlen(line));
@@ -256,7 +256,7 @@ heal(struct stage *s, bool obstacle)
 			continue;
 		if (is_known(s, message, obstacle) && is_healthy(s))
 			return i;
-		s->allowed[message] = s->mails[message].seen + 1;	/* nobody recorded it */
+		s->allowed[message]++;
 		if (obstacle)
 			break;
 	}
@@ -430,6 +430,7 @@ static void
 play_case(struct stage *s)
 {
 	bool obstacle = is_obstacle(s);
+	unsigned int i;
 	int healed;
 
 	begin(s);
@@ -439,6 +440,8 @@ play_case(struct stage *s)
 	if (s->play->when == CROWDED)
 		crowd(s);
 	healed = heal(s, obstacle);
+	for (i = 0; i < s->next && obstacle; i++)	/* nobody recorded them */
+		s->allowed[KNOWN + i] = s->mails[KNOWN + i].seen + 1;
 	if (healed == -1 && !obstacle)
 		wrong(s, "not healed", "the ledger");
 	if (obstacle) {
