@@ -168,6 +168,11 @@ peers-crash:
 	mv $(BUILD)/peers-crash.new $(BUILD)/peers-crash.md
 	cat $(BUILD)/peers-crash.md
 
+## coverage: which share of each file's lines the unit and end-to-end tests execute; text and HTML below build/coverage
+coverage:
+	tools/packages build check coverage
+	tests/coverage $(BUILD)/coverage
+
 ## bench: this agent beside others and the bare floor; BENCH=full takes longer, BENCH_DIR says on which disk (tests/bench/run)
 ## bench-ledger: deliveries as the ledger grows; BENCH=full: up to ten million records
 ## bench-slow: many deliveries at the same time onto a disk with slow syncs
@@ -245,4 +250,4 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow
+.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
