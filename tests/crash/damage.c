@@ -515,12 +515,13 @@ static void
 add_part(struct stage *s, const char *name, enum part part)
 {
 	struct place *p = &s->places[s->parts++];
-	char *path, *old;
+	char *path, *old, *aside;
 
 	if (s->parts > PARTS_MAX || asprintf(&path, "%s%s%s", s->w.ledger, name[0] != '\0' ? "/" : "", name) == -1 ||
-	    asprintf(&old, "%s%s%s", s->older, name[0] != '\0' ? "/" : "", name) == -1)
+	    asprintf(&old, "%s%s%s", s->older, name[0] != '\0' ? "/" : "", name) == -1 ||
+	    asprintf(&aside, "%s/aside.%zu", s->w.folder, s->parts) == -1)
 		die("the ledger's parts");
-	*p = (struct place){ .path = path, .older = old, .part = part, .dice = &s->dice };
+	*p = (struct place){ .path = path, .older = old, .aside = aside, .part = part, .dice = &s->dice };
 }
 
 static void
@@ -627,6 +628,7 @@ perform(const struct play *play, unsigned int worker, struct row *rows)
 	for (i = 0; i < s.parts; i++) {
 		free(s.places[i].path);
 		free(s.places[i].older);
+		free(s.places[i].aside);
 	}
 	free(s.older);
 	world_free(&s.w);

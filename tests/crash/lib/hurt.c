@@ -260,6 +260,15 @@ rot_all(const struct place *p)
 	return keeping_times(p, noise);
 }
 
+/* What other hurts have shut. */
+static void
+open_up(const char *path)
+{
+	if (root_fd != -1)
+		ask_root(TAKE_BACK, path);
+	run("/bin/chmod", "-R", "u+rwX", path);
+}
+
 bool
 take_away(const char *path)
 {
@@ -269,9 +278,7 @@ take_away(const char *path)
 		return false;
 	if (!S_ISDIR(st.st_mode))
 		return unlink(path) == 0;	/* another hurt may have shut its folder */
-	if (root_fd != -1)
-		ask_root(TAKE_BACK, path);
-	run("/bin/chmod", "-R", "u+rwX", path);	/* what other hurts have shut */
+	open_up(path);
 	remove_tree(path);
 	return true;
 }
@@ -333,17 +340,14 @@ folder(const struct place *p)
 static bool
 link_to_copy(const struct place *p)
 {
-	char moved[PATH_MAX];
-
-	if (snprintf(moved, sizeof(moved), "%s.moved", p->older) >= (int)sizeof(moved))
-		die(p->older);
 	if (access(p->path, F_OK) == -1)
 		return false;
-	(void)chmod(p->path, 0700);
-	(void)take_away(moved);
-	copy_tree(p->path, moved);
-	(void)take_away(p->path);
-	if (symlink(moved, p->path) == -1)
+	open_up(p->path);
+	(void)take_away(p->aside);
+	copy_tree(p->path, p->aside);
+	if (!take_away(p->path))
+		return false;
+	if (symlink(p->aside, p->path) == -1)
 		die(p->path);
 	return true;
 }
@@ -374,15 +378,13 @@ read_only(const struct place *p)
 static bool
 of_root(const struct place *p)
 {
-	char copy[PATH_MAX];
-
 	if ((p->part & PART_FOLDERS) == 0) {
-		snprintf(copy, sizeof(copy), "%s.copy", p->older);
 		if (access(p->path, R_OK) == -1)
 			return false;
-		copy_tree(p->path, copy);
-		if (!take_away(p->path) || rename(copy, p->path) == -1)
-			die(p->path);
+		(void)take_away(p->aside);
+		copy_tree(p->path, p->aside);
+		if (!take_away(p->path) || rename(p->aside, p->path) == -1)
+			return false;
 	}
 	return ask_root(GIVE, p->path);
 }

@@ -30,6 +30,7 @@ struct dice {
 struct place {
 	char *path;		/* what is hurt */
 	char *older;		/* a copy of it as it was earlier in its life */
+	char *aside;		/* where a copy may be put */
 	enum part part;
 	struct dice *dice;
 };
