@@ -151,7 +151,7 @@ count_mails(struct stage *s)
 {
 	const char *first = s->w.scene->first;
 
-	s->torn = s->w.scene->mbox ? count_mbox(s->w.mailbox, first == NO_FILE ? "" : first, s->mails, MESSAGES) :
+	s->torn = s->w.scene->mbox ? count_mbox(s->w.mailbox, first == NO_FILE ? "" : first, true, s->mails, MESSAGES) :
 	    count_maildir(s->w.mailbox, s->mails, MESSAGES);
 }
 
