@@ -205,13 +205,23 @@ rename_stage(const struct maildir_folder *f, const char *name, uint64_t size)
 	return renameat(f->tmp, name, f->new, published);
 }
 
+/* The stage is not in tmp/ any more: a helper was faster. Without a record nobody had any business with it; and if it is nowhere, and
+ * this process was held up for so long that somebody may have cleaned tmp/, that proves nothing. */
+static bool
+was_published(const struct maildir *m)
+{
+	struct stat st;
+
+	return m->base.recorded && fstat(m->fd, &st) == 0 &&
+	    (st.st_nlink > 0 || clock_now() - (int64_t)st.st_mtime < PROVED_WITHIN);
+}
+
 static int
 maildir_publish(struct mailbox *box, struct err *err)
 {
 	struct maildir *m = maildir_of(box);
 
-	/* ENOENT with a record: a helper was faster. Without one nobody had any business with it. */
-	if (rename_stage(&m->folder, m->name, m->size) == -1 && (errno != ENOENT || !box->recorded))
+	if (rename_stage(&m->folder, m->name, m->size) == -1 && (errno != ENOENT || !was_published(m)))
 		err_sys(err, "publish in new/ of", m->folder.path);
 	else if (fs_sync(m->folder.new, m->folder.path, err) == 0)
 		return 0;

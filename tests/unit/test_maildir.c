@@ -192,6 +192,30 @@ test_unrecorded_stage_missing(void **state)
 	assert_int_equal(maildir_ops.publish(f->box, NULL), -1);
 }
 
+/* A helper published it and the user deleted it at once, or a process slept for days and somebody cleaned tmp/ meanwhile. */
+static void
+test_recorded_stage_missing(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec times[2] = { { .tv_sec = f->now - 2 * DAY }, { .tv_sec = f->now - 2 * DAY } };
+	char name[NAME_MAX + 1], path[400];
+
+	f->box->recorded = true;
+	stage(f);
+	files(f, "tmp", name);
+	snprintf(path, sizeof(path), "%s/tmp/%s", f->path, name);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(maildir_ops.publish(f->box, NULL), 0);
+	crash(f);
+	f->box->recorded = true;
+	stage(f);
+	files(f, "tmp", name);
+	snprintf(path, sizeof(path), "%s/tmp/%s", f->path, name);
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(maildir_ops.publish(f->box, NULL), -1);
+}
+
 static void
 test_user_moved_it(void **state)
 {
@@ -327,6 +351,7 @@ main(void)
 		TEST(test_helper_publishes_once),
 		TEST(test_slow_writer_is_helped),
 		TEST(test_unrecorded_stage_missing),
+		TEST(test_recorded_stage_missing),
 		TEST(test_user_moved_it),
 		TEST(test_restored_mailbox),
 		TEST(test_folder_gone),
