@@ -11,9 +11,7 @@
 
 #include "bdb.h"
 
-#define MAGIC "DDLEDG4\n"
 #define TRIES 3		/* as it is, after a recovery, with a fresh environment */
-#define FRESH_AFTER 2	/* failures after which recovering again is no use */
 
 static uint64_t
 checksum(const struct bdb_header *h)
@@ -44,10 +42,10 @@ read_header(struct bdb *b, struct err *err)
 
 	if (n == -1)
 		return -1;
-	if (n != (ssize_t)sizeof(b->header) || memcmp(b->header.magic, MAGIC, sizeof(b->header.magic)) != 0 ||
+	if (n != (ssize_t)sizeof(b->header) || memcmp(b->header.magic, BDB_MAGIC, sizeof(b->header.magic)) != 0 ||
 	    b->header.checksum != checksum(&b->header)) {
 		memset(&b->header, 0, sizeof(b->header));
-		memcpy(b->header.magic, MAGIC, sizeof(b->header.magic));
+		memcpy(b->header.magic, BDB_MAGIC, sizeof(b->header.magic));
 		b->header.dirty = 1;
 	}
 	return 0;
@@ -192,7 +190,7 @@ repair(struct bdb *b, const char *why, bool verify, struct err *err)
 	char text[512];
 	bool used = had_environment(b);
 
-	if (b->header.failures >= FRESH_AFTER) {
+	if (b->header.failures >= BDB_FRESH_AFTER) {
 		if (bdb_env_set_aside(b, err) == -1)
 			return -1;
 		b->header.failures = 0;		/* what fails from here on is the fresh one: the old one is not pushed out for it */

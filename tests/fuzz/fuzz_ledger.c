@@ -11,8 +11,6 @@
 #include "fuzz.h"
 
 #define NOW 1800000000
-#define MAGIC "DDLEDG3\n"
-#define FRESH_AFTER 2	/* failures: from there on the environment is set aside */
 
 static char folder[64], lock_path[80], url[80];
 static struct ledger *ledger;
@@ -85,7 +83,7 @@ checksum(const struct bdb_header *h)
 static bool
 is_valid(const struct bdb_header *h, size_t len)
 {
-	return len >= sizeof(*h) && memcmp(h->magic, MAGIC, sizeof(h->magic)) == 0 && h->checksum == checksum(h);
+	return len >= sizeof(*h) && memcmp(h->magic, BDB_MAGIC, sizeof(h->magic)) == 0 && h->checksum == checksum(h);
 }
 
 static int
@@ -117,7 +115,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (in.left > 0)
 		memcpy(&header, in.p, in.left < sizeof(header) ? in.left : sizeof(header));
 	if ((how & 2) != 0)
-		memcpy(header.magic, MAGIC, sizeof(header.magic));
+		memcpy(header.magic, BDB_MAGIC, sizeof(header.magic));
 	if ((how & 1) != 0)
 		header.checksum = checksum(&header);
 	if ((how & 3) != 0)
@@ -125,7 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = open(lock_path, O_WRONLY | O_TRUNC | O_CLOEXEC);
 	must(fd != -1 && fs_write(fd, &header, in.left < sizeof(header) ? in.left : sizeof(header), NULL, lock_path, NULL) == 0);
 	close(fd);
-	lost = is_valid(&header, in.left) && header.failures >= FRESH_AFTER;
+	lost = is_valid(&header, in.left) && header.failures >= BDB_FRESH_AFTER;
 
 	open_ledger();
 	must(ledger_stat(ledger, &st, &err) == 0 && st.exists);
