@@ -631,6 +631,7 @@ perform(const struct play *play, unsigned int worker, struct row *rows)
 		free(s.places[i].aside);
 	}
 	free(s.older);
+	(void)take_away(s.w.folder);	/* with what the hurts have shut in it */
 	world_free(&s.w);
 }
 
