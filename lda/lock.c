@@ -34,9 +34,8 @@ struct holder {
 };
 
 static void
-holder_self(struct holder *self)
+holder_self(const struct lock *lock, struct holder *self)
 {
-	unsigned char boot[BOOT_ID_BYTES];
 	struct utsname host;
 	struct stat st;
 	size_t i;
@@ -51,9 +50,8 @@ holder_self(struct holder *self)
 	for (i = 0; self->host[i] != '\0'; i++)
 		if (self->host[i] == ':' || self->host[i] == '\n')
 			self->host[i] = '_';
-	host_boot_id(boot);
 	for (i = 0; i < BOOT_ID_BYTES; i++)
-		snprintf(self->boot + 2 * i, 3, "%02x", boot[i]);
+		snprintf(self->boot + 2 * i, 3, "%02x", lock->boot[i]);
 }
 
 /* The part up to the next colon, or the end, into `to`; returns what follows, or NULL when there is nothing or it does not fit. */
@@ -106,14 +104,14 @@ is_alive(long pid)
 }
 
 static bool
-is_stale(const struct holder *h, const struct stat *st, int64_t stale_s)
+is_stale(const struct lock *lock, const struct holder *h, const struct stat *st)
 {
 	static const char unknown[] = "00000000000000000000000000000000";
 	struct holder self;
 	int64_t age = clock_now() - (int64_t)st->st_mtime;
-	bool old = age > stale_s;
+	bool old = age > lock->options->stale_lock_s;
 
-	holder_self(&self);
+	holder_self(lock, &self);
 	if (!h->full)		/* a foreign one: its process may be on another host, but not if it is found here */
 		return old && (h->pid == 0 || !is_alive(h->pid));
 	if (strcmp(h->host, self.host) != 0)
@@ -141,7 +139,7 @@ dotlock_look(const struct lock *lock, struct stat *st)
 		if (fstatat(lock->dir, lock->name, st, AT_SYMLINK_NOFOLLOW) == -1)
 			return errno == ENOENT ? -1 : 0;
 		holder_parse(&h, "");
-		return is_stale(&h, st, lock->options->stale_lock_s);
+		return is_stale(lock, &h, st);
 	}
 	if (fstat(fd, st) == -1)
 		stale = 0;
@@ -150,7 +148,7 @@ dotlock_look(const struct lock *lock, struct stat *st)
 	if (stale == -1) {
 		text[n] = '\0';
 		holder_parse(&h, text);
-		stale = is_stale(&h, st, lock->options->stale_lock_s);
+		stale = is_stale(lock, &h, st);
 	}
 	close(fd);
 	return stale;
@@ -187,12 +185,12 @@ dotlock_break(const struct lock *lock, const struct stat *seen)
 }
 
 static int
-dotlock_write(int fd)
+dotlock_write(const struct lock *lock, int fd)
 {
 	char text[DOTLOCK_MAX];
 	struct holder self;
 
-	holder_self(&self);
+	holder_self(lock, &self);
 	snprintf(text, sizeof(text), "%ld:%s:%s:%llu\n", self.pid, self.host, self.boot, self.pidns);
 	return fs_write(fd, text, strlen(text), NULL, "dotlock", NULL);
 }
@@ -212,7 +210,7 @@ dotlock_make_unnamed(const struct lock *lock)
 		return -1;
 	}
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	if (dotlock_write(fd) == 0) {
+	if (dotlock_write(lock, fd) == 0) {
 		if (linkat(AT_FDCWD, self, lock->dir, lock->name, AT_SYMLINK_FOLLOW) == 0)
 			return fd;
 		if (errno == ENOENT || errno == EXDEV)
@@ -241,7 +239,7 @@ dotlock_make_named(const struct lock *lock)
 	fd = openat(lock->dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd == -1)
 		return -1;
-	if (dotlock_write(fd) == 0)
+	if (dotlock_write(lock, fd) == 0)
 		ret = linkat(lock->dir, temporary, lock->dir, lock->name, 0);
 	saved = errno;
 	if (ret == -1 && fstat(fd, &st) == 0 && st.st_nlink == 2)
@@ -356,6 +354,7 @@ lock_init(struct lock *lock, const struct mailbox_options *options, int dir, con
 	lock->base = base;
 	lock->dir = dir;
 	lock->fd = lock->dotlock = -1;
+	host_boot_id(lock->boot);
 	for (i = 0; i < MBOX_LOCKS; i++) {
 		locks += options->locks[i] != MBOX_LOCK_NONE;
 		dotlock = dotlock || options->locks[i] == MBOX_LOCK_DOTLOCK;

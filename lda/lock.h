@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fs.h"
 #include "mailbox.h"
 #include "status.h"
 
@@ -25,12 +26,14 @@ struct lock {
 	int dir;
 	int fd;			/* the mbox while it is locked or tried, else -1 */
 	int dotlock;		/* our dotlock, held open so that its inode number stays ours; else -1 */
+	unsigned char boot[BOOT_ID_BYTES];	/* this one; zero: not known */
 	bool fcntl;		/* held */
 	bool fcntl_only;	/* the folder is not writable, which was said once */
 	char name[NAME_MAX + 1];	/* of the dotlock */
 };
 
-/* Nothing is taken yet. options, base and dir are borrowed. Returns 0, or -1: no lock is configured, or the name is too long. */
+/* Nothing is taken yet. To be called before a sandbox hides what the system says of this boot. options, base and dir are borrowed.
+ * Returns 0, or -1: no lock is configured, or the name is too long. */
 int lock_init(struct lock *lock, const struct mailbox_options *options, int dir, const char *base, struct err *err);
 /* Take all locks, polling until `deadline` of clock_ms(); tried at least once. fd: the mbox, open for writing. It may have been
  * replaced meanwhile: the caller checks. Returns 0, or -1 and holds nothing. */

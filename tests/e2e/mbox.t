@@ -174,6 +174,17 @@ message dead >in
 does delivered 'an old dotlock of a process that is gone' -o lock-timeout=1s <in
 is "$(entries)" 6 'all are there once'
 
+# After a power cut the number of the process that left it may be another one's.
+boot=$(tr -d - </proc/sys/kernel/random/boot_id)
+ours() { echo "$$:$(uname -n):$1:$(stat -L -c %i /proc/self/ns/pid)"; }	# ours BOOT: a dotlock of ours; its process lives
+ours "$boot" >box.lock
+message boot >in.boot
+defers 'somebody else holds a dotlock' 'a dotlock of this boot, whose process lives' -o lock-timeout=1s <in.boot
+ours "$(echo "$boot" | tr 0-9a-f 1-9a-f0)" >box.lock
+exits 0 'a dotlock of another boot' -v -o lock-timeout=1s <in.boot
+says 'removed a left-over dotlock' 'it is removed at once'
+is "$(entries)" 7 'all are there once'
+
 mkdir -p shared
 cp before shared/box
 chmod 500 shared
@@ -220,6 +231,7 @@ if can_trace; then
 	died write 1 "$D/box"
 	same box old.box 'killed at the first write: nothing is there'
 	ok 'its dotlock is left' test -s box.lock
+	ok 'and names this boot' grep -q ":$boot:" box.lock
 	exits 0 'the next copy' -v <in
 	says 'removed a left-over dotlock' 'it removes the dotlock at once'
 	whole 'killed at the first write'
