@@ -187,6 +187,12 @@ model:
 	tools/packages build model
 	tests/model/run full
 
+## crash: every kill, fault and power cut, and longer storms; hours
+crash:
+	tools/packages build check
+	$(MAKE) tests
+	BUILD=$(BUILD) tests/run env CRASH=full prove --merge $(PROVE_FLAGS) tests/crash
+
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:
 	tools/packages build lint
@@ -250,4 +256,4 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+.PHONY: all tests demo check crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage

@@ -1,9 +1,9 @@
 #!/bin/sh
-# The agent is killed before every system call, each of its system calls fails, its ledger is damaged, and a storm of kills with a
-# reader. After that mail must be there exactly once; only what a ledger knew before it was damaged may come twice.
+# The agent is killed before every system call, each of its system calls fails, the power is cut, its ledger is damaged, and a storm
+# of kills with a reader. After that mail must be there exactly once; only what a ledger knew before it was damaged may come twice.
 #
-# CRASH=full plays every scene, with every point, error and damage, and longer storms: more than an hour. SEED=N repeats what the
-# storms and the damages choose.
+# CRASH=full plays every scene, with every point, error, power cut and damage, and longer storms: hours. SEED=N repeats what is
+# chosen at random.
 # shellcheck source=tests/e2e/tap.sh
 . "${0%/*}/../e2e/tap.sh"
 : "${SEED:=$(date +%s)}" "${CRASH:=quick}"
@@ -44,9 +44,15 @@ any 1 'any agent, killed: one that publishes first is found out' -1 "$BUILD/test
 any 1 'any agent, killed: one that records first is found out' -v "$BUILD/tests/wrong_agent record-first $D/any/home/M $D/any/home/R"
 any 0 'any agent, killed: ours is not' -1 \
 	"$BUILD/dedup-lda -o mailbox=maildir:$D/any/home/M -o ledger=bdb:$D/any/home/L -o log=file:$D/any/home/log"
+for path in /tmp/ /log. /new; do
+	plays "power: an agent that does not sync $path is found out" \
+	    "$BUILD/tests/power" -q -d journal -s 'maildir new' -x "$path" "$D"
+done
+plays 'power: sync=auto on a file system that needs strict is found out' "$BUILD/tests/power" -q -d weak -s 'maildir new' "$D"
 if [ "$CRASH" = full ]; then
 	plays 'killed before and after every system call' "$BUILD/tests/kill" -a "$D"
 	plays 'every system call fails' "$BUILD/tests/fault" "$D"
+	plays 'the power is cut anywhere' "$BUILD/tests/power" -r "$SEED" "$D"
 	plays 'the ledger is damaged in every way' "$BUILD/tests/damage" -s "$SEED" "$D"
 	for n in 1 2 3; do
 		plays "storm $n on a Maildir" "$BUILD/tests/storm" -s "$((SEED + n))" 60 "$D"
@@ -56,6 +62,7 @@ else
 	plays 'killed before every system call' "$BUILD/tests/kill" -q "$D"
 	plays 'system calls fail' "$BUILD/tests/fault" -q -p defer "$D"
 	plays 'the ledger is damaged' "$BUILD/tests/damage" -q -s "$SEED" "$D"
+	plays 'the power is cut' "$BUILD/tests/power" -q -n 1 -r "$SEED" "$D"
 	plays 'storm on a Maildir' "$BUILD/tests/storm" -s "$SEED" 3 "$D"
 	plays 'storm on an mbox' "$BUILD/tests/storm" -k mbox -s "$SEED" 3 "$D"
 fi

@@ -214,12 +214,23 @@ publishes(const struct world *w, const struct call *c, bool sync)
 	return c->nr == SYS_renameat && strstr(c->to, "/new/") != NULL;
 }
 
-static bool
-is_point(const struct world *w, const struct call *c, enum crash crash)
+bool
+world_is_point(const struct world *w, const struct call *c, enum crash crash)
 {
+	if (crash == CRASH_COMMITTING)
+		return c->nr == SYS_pwrite64 && strstr(c->path, "/log.") != NULL;
 	if (crash == CRASH_DECIDING)
 		return c->nr == SYS_fdatasync && strstr(c->path, "/log.") != NULL;
 	return publishes(w, c, crash == CRASH_SYNCED);
+}
+
+void
+world_reach(struct tracee *t, const struct call *call, enum crash crash)
+{
+	if (crash == CRASH_TORN)
+		trace_argument(t, 2, call->args[2] / 2);
+	if (crash == CRASH_TORN || crash == CRASH_COMMITTING || crash == CRASH_PUBLISHED || crash == CRASH_SYNCED)
+		trace_step(t);
 }
 
 /* Deliver a message and kill that there. */
@@ -234,15 +245,12 @@ deliver_crashing(const struct world *w, const struct mail *m, enum crash crash)
 		if (!t.in_call)
 			continue;
 		trace_call(&t, &call);
-		if (is_point(w, &call, crash))
+		if (world_is_point(w, &call, crash))
 			break;
 	}
 	if (t.ended)
 		fail(w->scene->name, "preparing: the point of the crash was not reached");
-	if (crash == CRASH_TORN)
-		trace_argument(&t, 2, call.args[2] / 2);
-	if (crash == CRASH_TORN || crash == CRASH_PUBLISHED || crash == CRASH_SYNCED)
-		trace_step(&t);
+	world_reach(&t, &call, crash);
 	trace_kill(&t);
 }
 

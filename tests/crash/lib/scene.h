@@ -20,7 +20,8 @@
 /* Where a delivery before was killed. */
 enum crash {
 	CRASH_NEVER,
-	CRASH_DECIDING,		/* at the sync of the first commit: the ledger is left dirty */
+	CRASH_COMMITTING,	/* after the first commit is written to the log: the ledger is left dirty */
+	CRASH_DECIDING,		/* at its sync */
 	CRASH_DECIDED,		/* before the rename, or the append */
 	CRASH_TORN,		/* mbox: half of the entry is written */
 	CRASH_PUBLISHED,	/* after the rename, or the append */
@@ -75,6 +76,10 @@ void world_grow(const struct world *w, unsigned int first, unsigned int n);
 
 /* Back to the start. */
 void world_restore(const struct world *w);
+/* Is this the call at which a delivery is to be killed? Some points are before it, some after. */
+bool world_is_point(const struct world *w, const struct call *call, enum crash crash);
+/* At that call: go on to the very point. */
+void world_reach(struct tracee *t, const struct call *call, enum crash crash);
 /* Deliver one message; returns how that ended. */
 int world_deliver(const struct world *w, const struct mail *m);
 /* The same by a process that never waits for a lock. */

@@ -16,6 +16,7 @@ static const struct scene scenes[] = {
 	MAILDIR("duplicate", .had = true),
 	MAILDIR("first", .fresh = true),
 	MAILDIR("expired", .had = true, .aged = true),
+	MAILDIR("pending, committing", .target = CRASH_COMMITTING),
 	MAILDIR("pending, deciding", .target = CRASH_DECIDING),
 	MAILDIR("pending, decided", .quick = true, .target = CRASH_DECIDED),
 	MAILDIR("pending, published", .target = CRASH_PUBLISHED),

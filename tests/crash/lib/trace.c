@@ -236,7 +236,7 @@ trace_possible(void)
 }
 
 /* What the arguments of a system call are. */
-enum shape { NONE, FD, PATH, AT, AT2, FD5 };
+enum shape { NONE, FD, PATH, PATH2, AT, AT2, FD5 };
 
 static const struct known {
 	long nr;
@@ -256,7 +256,7 @@ static const struct known {
 	{ SYS_rt_sigaction, "rt_sigaction", NONE }, { SYS_mprotect, "mprotect", NONE }, { SYS_getpid, "getpid", NONE },
 #ifdef SYS_open
 	{ SYS_open, "open", PATH }, { SYS_stat, "stat", PATH }, { SYS_lstat, "lstat", PATH }, { SYS_access, "access", PATH },
-	{ SYS_unlink, "unlink", PATH }, { SYS_mkdir, "mkdir", PATH }, { SYS_rename, "rename", PATH }, { SYS_creat, "creat", PATH },
+	{ SYS_unlink, "unlink", PATH }, { SYS_mkdir, "mkdir", PATH }, { SYS_rename, "rename", PATH2 }, { SYS_creat, "creat", PATH },
 	{ SYS_rmdir, "rmdir", PATH }, { SYS_readlink, "readlink", PATH }, { SYS_chmod, "chmod", PATH },
 #endif
 };
@@ -355,6 +355,9 @@ resolve(pid_t pid, struct call *call)
 		if ((int)call->args[4] != -1)
 			descriptor_path(pid, (int)call->args[4], call->path);
 		break;
+	case PATH2:
+		path_at(pid, AT_FDCWD, call->args[1], call->to);
+		/* FALLTHROUGH */
 	case PATH:
 		path_at(pid, AT_FDCWD, call->args[0], call->path);
 		break;
@@ -386,6 +389,35 @@ trace_call(const struct tracee *t, struct call *call)
 	for (i = 0; i < 6; i++)
 		call->args[i] = info.entry.args[i];
 	resolve(t->pid, call);
+}
+
+long
+trace_result(const struct tracee *t)
+{
+	struct ptrace_syscall_info info;
+
+	memset(&info, 0, sizeof(info));
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->pid, (void *)sizeof(info), &info) == -1)
+		die("PTRACE_GET_SYSCALL_INFO");
+	return info.op == PTRACE_SYSCALL_INFO_EXIT ? (long)info.exit.rval : -EINTR;
+}
+
+void
+trace_read(const struct tracee *t, unsigned long long at, void *buf, size_t len)
+{
+	struct iovec local = { buf, len }, remote = { (void *)(uintptr_t)at, len };
+
+	if (process_vm_readv(t->pid, &local, 1, &remote, 1, 0) != (ssize_t)len)
+		die("process_vm_readv");
+}
+
+void
+trace_write(const struct tracee *t, unsigned long long at, const void *buf, size_t len)
+{
+	struct iovec local = { (void *)(uintptr_t)buf, len }, remote = { (void *)(uintptr_t)at, len };
+
+	if (process_vm_writev(t->pid, &local, 1, &remote, 1, 0) != (ssize_t)len)
+		die("process_vm_writev");
 }
 
 #ifdef __x86_64__

@@ -56,6 +56,11 @@ void trace_finish(struct tracee *t);
 /* At the entry of a call: which one. */
 void trace_call(const struct tracee *t, struct call *call);
 const char *call_name(const struct call *call, char *buf, size_t size);
+/* At the exit: what it returned, or -errno. */
+long trace_result(const struct tracee *t);
+/* Its memory. */
+void trace_read(const struct tracee *t, unsigned long long at, void *buf, size_t len);
+void trace_write(const struct tracee *t, unsigned long long at, const void *buf, size_t len);
 /* At the entry: do not execute it, and make it return -error at its exit. Steps to that exit; false: it has ended. */
 bool trace_fail(struct tracee *t, int error);
 /* At the entry: give it another argument. */

@@ -1,0 +1,484 @@
+/*
+ * power [-fqv] [-d disk] [-j workers] [-n samples] [-r seed] [-s scene] [-x path] FOLDER: cut the power during a delivery.
+ *
+ * A delivery is recorded, with all that it does to the disk (lib/record.h). For each of its operations, and for what a power cut
+ * after it may leave (lib/loss.h), the folder is made like that and the message is delivered twice, without fault, in another boot.
+ * What was on the disk before the recording is durable, but not what a predecessor did whose kill belongs to the recording.
+ *
+ * lib/cut.h says which of the many states are tried. Then the message must be there exactly once. After the exit code 0 it must be
+ * there before it is delivered again.
+ *
+ *	-d  only this disk: posix, other, entry, journal, sectors; or weak, which must be found out: sync=auto where it does not
+ *	    suffice
+ *	-f  go on after 20 failures		-j  processes (2)
+ *	-n  random choices for each operation	-q  the quick scenes; power cuts only before each sync and at the end
+ *	-r  seed of the random choices		-s  scenes with this in their name
+ *	-v  with the log of each failure	-x  without the syncs of paths with this in them: something must be wrong
+ *
+ * One line of key=value per scene and disk. Exit: 0 all is well (weak, -x: wrong), 1 not, or trouble with the test itself.
+ */
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cut.h"
+#include "lib/record.h"
+#include "lib/scenes.h"
+
+#define WORKERS_MAX 16
+#define SHOWN 20		/* failures per scene */
+#define THIS_BOOT 'a'
+#define BOOT_BEFORE 'b'
+
+static const struct kind {
+	const char *name, *sync;
+	enum loss loss;
+	long fs_type;
+	bool quick;
+	bool excuses;	/* what a lost ledger costs */
+	bool weak;	/* a control: something must be wrong */
+} kinds[] = {
+	{ "posix", "sync=strict", LOSS_POSIX, RECORD_EXT4, true, false, false },
+	{ "other", "sync=auto", LOSS_POSIX, RECORD_OTHER, false, false, false },
+	{ "entry", "sync=auto", LOSS_ENTRY, RECORD_EXT4, false, false, false },
+	{ "journal", "sync=auto", LOSS_JOURNAL, RECORD_EXT4, true, false, false },
+	{ "sectors", "sync=strict", LOSS_SECTORS, RECORD_EXT4, false, true, false },
+	{ "weak", "sync=auto", LOSS_POSIX, RECORD_EXT4, false, false, true },
+};
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* A scene, and perhaps a predecessor of its own, whose kill is part of the recording: what it had not synced may be lost, too. */
+static const struct play {
+	struct scene scene;
+	enum crash before;
+	bool every;		/* the predecessor is killed after each of its operations in turn */
+	bool rebooted;		/* the ledger is of the boot before */
+} plays[] = {
+	{ .scene = MAILDIR("first, every predecessor", .fresh = true), .every = true },
+	{ .scene = MBOX("first, every predecessor", .fresh = true), .every = true },
+	{ .scene = MAILDIR("every predecessor"), .every = true },
+	{ .scene = MBOX("every predecessor", .first = TEXT "\n"), .every = true },
+	{ .scene = MAILDIR("new", .quick = true) },
+	{ .scene = MAILDIR("first", .fresh = true) },
+	{ .scene = MAILDIR("rebooted"), .rebooted = true },
+	{ .scene = MAILDIR("spilled", .size = SPILL) },
+	{ .scene = MAILDIR("folder, first", .fresh = true, .options = { "-m", "lists", "-o", "create-folders=yes" }) },
+	{ .scene = MAILDIR("expired", .had = true, .aged = true) },
+	{ .scene = MAILDIR("pending", .target = CRASH_DECIDED) },
+	{ .scene = MAILDIR("pending, rebooted", .target = CRASH_DECIDED), .rebooted = true },
+	{ .scene = MAILDIR("committing, unsynced", .quick = true), .before = CRASH_COMMITTING },
+	{ .scene = MAILDIR("committing, unsynced, rebooted"), .before = CRASH_COMMITTING, .rebooted = true },
+	{ .scene = MAILDIR("deciding, unsynced"), .before = CRASH_DECIDING },
+	{ .scene = MAILDIR("decided, unsynced"), .before = CRASH_DECIDED },
+	{ .scene = MAILDIR("published, unsynced"), .before = CRASH_PUBLISHED },
+	{ .scene = MAILDIR("published, unsynced, rebooted"), .before = CRASH_PUBLISHED, .rebooted = true },
+	{ .scene = MBOX("new", .first = TEXT ".\n\n") },
+	{ .scene = MBOX("first", .fresh = true) },
+	{ .scene = MBOX("no newline", .first = TEXT, .fresh = true) },
+	{ .scene = MBOX("rebooted", .first = ""), .rebooted = true },
+	{ .scene = MBOX("spilled", .first = "", .size = SPILL) },
+	{ .scene = MBOX("pending", .first = "", .target = CRASH_DECIDED) },
+	{ .scene = MBOX("torn", .first = TEXT "\n", .target = CRASH_TORN) },
+	{ .scene = MBOX("torn, unsynced", .quick = true, .first = TEXT "\n"), .before = CRASH_TORN },
+	{ .scene = MBOX("published, unsynced", .first = ""), .before = CRASH_PUBLISHED },
+	{ .scene = MBOX("published, unsynced, rebooted", .first = ""), .before = CRASH_PUBLISHED, .rebooted = true },
+	{ .scene = MBOX("other published", .first = "", .other = CRASH_PUBLISHED) },
+};
+#define PLAYS (sizeof(plays) / sizeof(plays[0]))
+
+struct tally {
+	unsigned int states, promised, one, excused, lost, doubled, torn, damaged, aside, hung, code;
+	unsigned int shown;
+};
+
+static struct {
+	bool all, quick, verbose;
+	unsigned int workers, samples;
+	const char *kind, *only, *without, *folder, *build;
+	uint64_t seed;
+} options = { .workers = 2, .samples = 4, .seed = 1 };
+
+/* One scene on one kind of disk. */
+struct run {
+	const struct play *play;
+	const struct kind *kind;
+	struct world w;
+	struct disk *disk;
+	size_t begin;			/* the predecessor's operations are before */
+	size_t killed_after;		/* so many, with `every` */
+	size_t operations;		/* recorded */
+	struct cut cut;
+	struct tally t;
+};
+
+static void
+usage(void)
+{
+	fputs("usage: power [-fqv] [-d disk] [-j workers] [-n samples] [-r seed] [-s scene] [-x path] folder\n", stderr);
+	exit(1);
+}
+
+static void
+show_file(const char *path)
+{
+	size_t len;
+	char *bytes = read_whole(path, &len);
+
+	if (bytes != NULL)
+		fwrite(bytes, 1, len, stdout);
+	free(bytes);
+}
+
+/* The cut comes after the last operation: the delivery had exited with 0. */
+static bool
+is_promised(const struct run *r)
+{
+	return r->cut.last;
+}
+
+static void
+show(struct run *r, const char *what)
+{
+	if (r->t.shown++ >= SHOWN)
+		return;
+	printf("# %s on %s: %s, power cut after %zu of %zu operations%s:", r->play->scene.name, r->kind->name, what, r->cut.n,
+	    r->disk->ops_len, is_promised(r) ? " and exit 0" : "");
+	cut_print(&r->cut, stdout);
+	putchar('\n');
+	if (options.verbose) {
+		show_file(r->w.out);
+		show_file(r->w.log);
+	}
+}
+
+static bool
+fails(struct run *r, unsigned int *count, const char *what)
+{
+	(*count)++;
+	show(r, what);
+	return false;
+}
+
+/* What the loss of a ledger may cost. */
+static bool
+costs(struct run *r, unsigned int *count, const char *what)
+{
+	return r->kind->excuses ? (r->t.excused++, false) : fails(r, count, what);
+}
+
+static bool
+is_damaged(const struct world *w)
+{
+	return w->mails[OLD_ONE].seen != w->mails[OLD_ONE].want || w->mails[OLD_TWO].seen != w->mails[OLD_TWO].want;
+}
+
+/* What the power cut left, before anybody comes to its help. Of an mbox the end may be torn. */
+static bool
+check_at_once(struct run *r)
+{
+	unsigned int torn = world_count(&r->w);
+	const struct mail *m = &r->w.mails[TARGET];
+
+	if (m->seen > m->want)
+		return fails(r, &r->t.doubled, "doubled at once");
+	if (is_promised(r) && m->seen < m->want)
+		return fails(r, &r->t.lost, "lost after exit 0");
+	if (is_damaged(&r->w))
+		return fails(r, &r->t.damaged, "an old message is damaged at once");
+	if (torn > r->play->scene.torn && (is_promised(r) || !r->play->scene.mbox))
+		return fails(r, &r->t.torn, "torn at once");
+	return true;
+}
+
+static bool
+redeliver(struct run *r, const struct mail *m)
+{
+	int code = world_deliver(&r->w, m);
+
+	if (code == 0)
+		return true;
+	if (code == ENDED_HUNG)
+		return fails(r, &r->t.hung, "the next copy hung");
+	return fails(r, &r->t.code, "the next copy was not taken");
+}
+
+static bool
+check_in_the_end(struct run *r)
+{
+	unsigned int torn = world_count(&r->w);
+	const struct mail *m = &r->w.mails[TARGET], *other = &r->w.mails[OTHER];
+
+	if (is_damaged(&r->w))
+		return fails(r, &r->t.damaged, "an old message is damaged in the end");
+	if (m->seen < m->want || other->seen < other->want)
+		return fails(r, &r->t.lost, "lost in the end");
+	if (m->seen > m->want || other->seen > other->want)
+		return costs(r, &r->t.doubled, "doubled in the end");
+	if (torn > r->play->scene.torn)
+		return costs(r, &r->t.torn, "torn in the end");
+	if (!r->play->scene.fresh && world_logged(&r->w, "set aside as"))
+		return costs(r, &r->t.aside, "the ledger was thrown away");
+	r->t.one++;
+	return true;
+}
+
+/* Something that has to be found out needs to be found once. */
+static bool
+is_control(const struct run *r)
+{
+	return r->kind->weak || options.without != NULL;
+}
+
+static bool
+try_state(void *arg, const struct disk_file *state)
+{
+	struct run *r = arg;
+	const struct mail *m = &r->w.mails[TARGET], *other = &r->w.mails[OTHER];
+
+	r->t.states++;
+	r->t.promised += is_promised(r);
+	disk_put(r->disk, state);
+	if (unlink(r->w.out) == -1 && errno != ENOENT)
+		die(r->w.out);
+	if (check_at_once(r) && redeliver(r, m) && redeliver(r, m) && (other->want == 0 || redeliver(r, other)))
+		check_in_the_end(r);
+	return is_control(r) ? r->t.shown == 0 : r->t.shown < SHOWN || options.all;
+}
+
+static void
+fail(const struct run *r, const char *what, int code)
+{
+	printf("# %s on %s: %s (%d)\n", r->play->scene.name, r->kind->name, what, code);
+	fflush(stdout);
+	exit(1);
+}
+
+/* The ledger as that boot leaves it. */
+static void
+use_ledger(struct run *r, char boot)
+{
+	static char list[] = "list";
+	struct record_how how = { boot, r->kind->fs_type, CRASH_NEVER, 0, &r->w };
+	char *argv[ARGS_MAX];
+	size_t n;
+	int code;
+
+	if (r->play->scene.fresh)
+		return;
+	memcpy(argv, r->w.tool, sizeof(argv));
+	for (n = 0; argv[n] != NULL; n++)
+		;
+	argv[n] = list;
+	code = record_run(NULL, &how, argv, NULL, r->w.out);
+	if (code != 0)
+		fail(r, "preparing: the ledger can't be listed", code);
+}
+
+/* Returns false when the predecessor that was to be killed came to its end. */
+static bool
+record(struct run *r, const char *aside)
+{
+	const struct play *p = r->play;
+	char before = p->rebooted ? BOOT_BEFORE : THIS_BOOT;
+	struct record_how how = { before, r->kind->fs_type, p->before, r->killed_after, &r->w };
+	const char *message = r->w.mails[TARGET].path;
+	size_t i;
+	int code;
+
+	use_ledger(r, before);
+	r->disk = disk_new(r->w.root, aside, r->w.log);
+	if (p->before != CRASH_NEVER || p->every) {
+		code = record_run(r->disk, &how, r->w.agent, message, r->w.out);
+		if (p->every && code == 0)
+			return false;
+		if (code != ENDED_SIGNAL + SIGKILL)
+			fail(r, "the predecessor was not killed", code);
+	}
+	r->begin = r->disk->ops_len;
+	how = (struct record_how){ THIS_BOOT, r->kind->fs_type, CRASH_NEVER, 0, &r->w };
+	code = record_run(r->disk, &how, r->w.agent, message, r->w.out);
+	if (code != 0)
+		fail(r, "the recorded delivery failed", code);
+	if (!record_is_whole(r->disk))
+		fail(r, "it did something to the disk that was not understood", 0);
+	for (i = 0; options.without != NULL && i < r->disk->ops_len; i++)
+		r->disk->ops[i].dropped = disk_is_sync(&r->disk->ops[i]) && strstr(r->disk->ops[i].path, options.without) != NULL;
+	return true;
+}
+
+static bool
+is_good(const struct tally *t)
+{
+	return t->states > 0 && t->one + t->excused == t->states;
+}
+
+static long
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long)(ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+}
+
+/* Record and cut. Returns whether there is more to do: another point to kill the predecessor at. */
+static bool
+play_once(struct run *r, unsigned int worker)
+{
+	const char *more[] = { r->kind->sync, NULL };
+	char folder[PATH_MAX], aside[PATH_MAX];
+	bool recorded;
+
+	snprintf(folder, sizeof(folder), "%s/power.%u", options.folder, worker);
+	snprintf(aside, sizeof(aside), "%s/power.%u/aside", options.folder, worker);
+	world_make(&r->w, &r->play->scene, folder, options.build, NULL, more);
+	if (mkdir(aside, 0700) == -1)
+		die(aside);
+	r->killed_after += r->play->every;
+	recorded = record(r, aside);
+	r->cut.disk = r->disk;
+	if (recorded)
+		cut_power(&r->cut, r->begin, options.quick || r->play->every);
+	r->operations += r->disk->ops_len - r->begin;
+	disk_free(&r->disk);
+	world_free(&r->w);
+	return recorded && r->play->every && !r->cut.ended;
+}
+
+/* Returns whether all is well; with a control, whether that was found out. */
+static bool
+play(const struct play *p, const struct kind *kind, unsigned int worker)
+{
+	static struct run r;
+	long began = now_ms();
+
+	memset(&r, 0, sizeof(r));
+	r.play = p;
+	r.kind = kind;
+	r.cut.loss = kind->loss;
+	r.cut.quick = options.quick;
+	r.cut.samples = options.samples;
+	r.cut.random = (options.seed * 0x9e3779b97f4a7c15ULL) | 1;
+	r.cut.state = try_state;
+	r.cut.arg = &r;
+	while (play_once(&r, worker))
+		;
+	printf("scene=\"%s\" disk=%s operations=%zu states=%u promised=%u one=%u excused=%u lost=%u doubled=%u torn=%u damaged=%u "
+	    "aside=%u hung=%u code=%u ms=%ld%s\n", p->scene.name, kind->name, r.operations, r.t.states, r.t.promised, r.t.one,
+	    r.t.excused, r.t.lost, r.t.doubled, r.t.torn, r.t.damaged, r.t.aside, r.t.hung, r.t.code, now_ms() - began,
+	    is_good(&r.t) ? "" : " WRONG");
+	fflush(stdout);
+	return is_good(&r.t) != is_control(&r);
+}
+
+static bool
+is_played(const struct play *p, const struct kind *kind)
+{
+	if (options.kind != NULL ? strcmp(options.kind, kind->name) != 0 : kind->weak || (options.quick && !kind->quick))
+		return false;
+	if (options.only != NULL)
+		return strstr(p->scene.name, options.only) != NULL;
+	return !options.quick || p->scene.quick;
+}
+
+/* Each worker takes the next scene that nobody has. */
+static bool
+work(unsigned int worker, unsigned int *next)
+{
+	bool good = true;
+	size_t i;
+
+	while ((i = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) < PLAYS * KINDS)
+		if (is_played(&plays[i / KINDS], &kinds[i % KINDS]))
+			good = play(&plays[i / KINDS], &kinds[i % KINDS], worker) && good;
+	return good;
+}
+
+static bool
+play_all(void)
+{
+	unsigned int i, *next = mmap(NULL, sizeof(*next), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	bool good = true;
+	int status;
+
+	if (next == MAP_FAILED)
+		die("mmap");
+	for (i = 0; i < options.workers; i++) {
+		pid_t pid = fork();
+
+		if (pid == -1)
+			die("fork");
+		if (pid == 0)
+			exit(work(i, next) ? 0 : 1);
+	}
+	while (wait(&status) > 0)
+		good = good && status == 0;
+	return good;
+}
+
+static void
+read_options(int argc, char **argv)
+{
+	int c;
+
+	while ((c = getopt(argc, argv, "d:fj:n:qr:s:vx:")) != -1) {
+		switch (c) {
+		case 'd':
+			options.kind = optarg;
+			break;
+		case 'f':
+			options.all = true;
+			break;
+		case 'j':
+			options.workers = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'n':
+			options.samples = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 'q':
+			options.quick = true;
+			break;
+		case 'r':
+			options.seed = strtoull(optarg, NULL, 10);
+			break;
+		case 's':
+			options.only = optarg;
+			break;
+		case 'v':
+			options.verbose = true;
+			break;
+		case 'x':
+			options.without = optarg;
+			break;
+		default:
+			usage();
+		}
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	read_options(argc, argv);
+	options.build = getenv("BUILD");
+	if (optind != argc - 1 || options.workers < 1 || options.workers > WORKERS_MAX || options.build == NULL)
+		usage();
+	options.folder = realpath(argv[optind], NULL);
+	if (options.folder == NULL)
+		die(argv[optind]);
+	if (!trace_possible()) {
+		puts("SKIP: ptrace is forbidden here");
+		return 0;
+	}
+	return play_all() ? 0 : 1;
+}
