@@ -184,6 +184,20 @@ had_environment(const struct bdb *b)
 	return fstatat(b->dir, "env", &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* A repair may have made files or replaced ones of another process that died: the log alone does not say whether the old or the new
+ * ones are there after a power cut. */
+static int
+sync_folders(const struct bdb *b, struct err *err)
+{
+	int ret, fd = fs_open_dir_at(b->dir, "env", b->env_path, err);
+
+	if (fd == -1)
+		return -1;
+	ret = fs_sync(fd, b->env_path, err);
+	close(fd);
+	return ret == -1 ? -1 : fs_sync(b->dir, b->path, err);
+}
+
 static int
 repair(struct bdb *b, const char *why, bool verify, struct err *err)
 {
@@ -200,11 +214,7 @@ repair(struct bdb *b, const char *why, bool verify, struct err *err)
 		snprintf(text, sizeof(text), "ledger %s: recovering (%s)", b->path, why);
 		notice(b, text);
 	}
-	if (bdb_env_open(b, verify ? BDB_RECOVER_VERIFY : BDB_RECOVER, err) == -1)
-		return -1;
-	if (!used || b->sync_entries)
-		(void)fsync(b->dir);
-	return 0;
+	return bdb_env_open(b, verify ? BDB_RECOVER_VERIFY : BDB_RECOVER, err) == -1 ? -1 : sync_folders(b, err);
 }
 
 static void

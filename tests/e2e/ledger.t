@@ -238,6 +238,14 @@ if can_trace; then
 	ok 'the log is made durable before the database is written' test "${log:-9999}" -lt "${database:-0}"
 	ok 'and its entry as well, with sync = strict' test "${entry:-9999}" -lt "${database:-0}"
 
+	# A repair may put files in the place of others. Which of them are there after a power cut must not be open.
+	rm -rf L
+	next
+	run='strace -y -o trace.out -e trace=fsync'
+	does delivered 'a new ledger' <m
+	ok 'its entries are durable, whatever sync says' grep -q 'fsync.*/L/env>' trace.out
+	ok 'and so is the one of env' grep -q 'fsync.*/L>' trace.out
+
 	# The commit is made durable without the lock. Whoever finds it meanwhile makes it durable before anything is published.
 	next
 	run=$(kill_at fdatasync 1)
