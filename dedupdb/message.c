@@ -266,9 +266,11 @@ finish(struct reader *r, struct err *err)
 int
 message_read(struct message **m, int fd, const struct message_options *options, struct err *err)
 {
-	struct reader r = { .spill = options->spill };
+	struct reader r;	/* large; its parts begin by themselves */
 	int ret = -1;
 
+	r.spill = options->spill;
+	r.in_body = false;
 	*m = r.m = calloc(1, sizeof(*r.m));
 	if (r.m == NULL)
 		return err_sys(err, "read message", NULL);

@@ -401,9 +401,10 @@ log_outcome(const struct work *w, const struct err *err)
 {
 	const struct config *config = w->d->config;
 	struct head_options head = head_options(w->d);
-	struct log_line line = { .len = 0 };
+	struct log_line line;
 	char mailbox[PATH_MAX + 16];
 
+	line.len = 0;
 	log_add(&line, "action", err == NULL ? w->action : "deferred");
 	if (w->message != NULL)
 		log_message(w, &line);

@@ -189,6 +189,7 @@ put_json(struct text *t, const struct log_line *line)
 static void
 format(struct text *t, const struct log *log, const struct log_line *line)
 {
+	t->len = 0;
 	if (log->json)
 		put_json(t, line);
 	else
@@ -199,17 +200,18 @@ format(struct text *t, const struct log *log, const struct log_line *line)
 static void
 write_file(struct log *log, const struct log_line *line)
 {
-	struct log_line dated = { .len = 0 };
-	struct text t = { .len = 0 };
+	struct log_line dated;
+	struct text t;
 	char now[CLOCK_TEXT];
+	size_t n;
 
+	dated.len = 0;
 	clock_text(now, clock_now());
 	log_add(&dated, "time", now);
 	log_add_number(&dated, "pid", (long long)getpid());
-	memcpy(dated.pairs + dated.len, line->pairs, sizeof(line->pairs[0]) * (LOG_PAIRS_MAX - dated.len));
-	dated.len += line->len;
-	if (dated.len > LOG_PAIRS_MAX)
-		dated.len = LOG_PAIRS_MAX;
+	n = line->len < LOG_PAIRS_MAX - dated.len ? line->len : LOG_PAIRS_MAX - dated.len;
+	memcpy(dated.pairs + dated.len, line->pairs, n * sizeof(line->pairs[0]));
+	dated.len += n;
 	format(&t, log, &dated);
 	put(&t, "\n");
 	(void)!write(log->fd, t.bytes, t.len);	/* one call: lines of parallel deliveries do not mix */
@@ -228,8 +230,10 @@ queue(struct log *log, const struct text *t)
 void
 log_write(struct log *log, const struct log_line *line, bool warning)
 {
-	struct text t = { .len = 0 };
+	struct text t;
 
+	if (!log->verbose && log->target == LOG_TO_SYSLOG && !log->syslog)
+		return;
 	format(&t, log, line);
 	t.bytes[t.len] = '\0';
 	if (log->verbose)
@@ -243,8 +247,9 @@ log_write(struct log *log, const struct log_line *line, bool warning)
 void
 log_notice(struct log *log, const char *text)
 {
-	struct log_line line = { .len = 0 };
+	struct log_line line;
 
+	line.len = 0;
 	log_add(&line, "notice", text);
 	log_write(log, &line, true);
 }
@@ -252,11 +257,12 @@ log_notice(struct log *log, const char *text)
 void
 log_detail(struct log *log, const char *text)
 {
-	struct log_line line = { .len = 0 };
-	struct text t = { .len = 0 };
+	struct log_line line;
+	struct text t;
 
 	if (!log->watched)
 		return;
+	line.len = 0;
 	log_add(&line, "notice", text);
 	format(&t, log, &line);
 	queue(log, &t);

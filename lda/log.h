@@ -19,7 +19,7 @@ struct log;
 
 /* A line under construction. */
 struct log_line {
-	size_t len;
+	size_t len;	/* set it to 0; all else need not be set */
 	struct {
 		const char *key;	/* borrowed */
 		char value[LOG_VALUE_MAX + 4];
