@@ -8,8 +8,8 @@
  *
  * Then it must have exited with 0 and the message is there exactly once, or with 75 and it is there at most once. Two more
  * deliveries, without faults, must exit with 0 and leave it there exactly once. With on-ledger-failure=deliver, where the ledger
- * was what failed, they may leave it there twice if it exited with 0: that is counted as excused. A ledger that was thrown away
- * for it counts as aside.
+ * was what failed and it exited with 0, they may leave it there twice, and it may itself, of a message that was there before: that is
+ * counted as excused. A ledger that was thrown away for it counts as aside.
  *
  *	-e  only these, as ENOSPC,EIO,short	-f  go on after 20 failures
  *	-j  processes (2)			-p  deliver or defer; both without it
@@ -318,9 +318,15 @@ is_damaged(const struct world *w)
 	return w->mails[OLD_ONE].seen != w->mails[OLD_ONE].want || w->mails[OLD_TWO].seen != w->mails[OLD_TWO].want;
 }
 
+static bool
+was_there(const struct scene *scene)
+{
+	return (scene->had && !scene->aged) || scene->target == CRASH_PUBLISHED || scene->target == CRASH_SYNCED;
+}
+
 /* What the delivery said must be true before anybody comes to its help. */
 static bool
-check_at_once(struct world *w, struct tally *t, const struct outcome *o)
+check_at_once(struct world *w, struct tally *t, const struct outcome *o, bool excuse)
 {
 	unsigned int torn = world_count(w);
 	const struct mail *m = &w->mails[TARGET];
@@ -334,7 +340,7 @@ check_at_once(struct world *w, struct tally *t, const struct outcome *o)
 	} else if (is_damaged(w)) {
 		t->damaged++;
 		show(w, t, o, "an old message is damaged");
-	} else if (m->seen > m->want) {
+	} else if (m->seen > m->want && !(excuse && was_there(w->scene) && m->seen == m->want + 1)) {
 		t->doubled++;
 		show(w, t, o, "doubled at once");
 	} else if (o->code == 0 && m->seen < m->want) {
@@ -408,7 +414,7 @@ try_job(struct world *w, struct tally *t, const struct job *job, bool defers)
 		if (options.verbose)
 			show(w, t, &o, "the ledger was set aside");
 	}
-	if (!check_at_once(w, t, &o))
+	if (!check_at_once(w, t, &o, excuse))
 		return;
 	taken = redeliver(w, t, &o, &w->mails[TARGET]) && redeliver(w, t, &o, &w->mails[TARGET]);
 	if (w->mails[OTHER].want > 0)
