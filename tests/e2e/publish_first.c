@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define TEMPORARY 75
+#define GAP_US 5000	/* between publishing and recording: some kill of a hundred must hit it, on a busy machine as well */
 #define MESSAGE_MAX (1 << 20)	/* bytes */
 
 static char message[MESSAGE_MAX];
@@ -70,5 +71,6 @@ main(int argc, char **argv)
 	snprintf(folder, sizeof(folder), "%s/new", argv[1]);
 	if (append(tmp, message, len) == -1 || rename(tmp, new) == -1 || sync_folder(folder) == -1)
 		return TEMPORARY;
+	usleep(GAP_US);
 	return append(argv[2], id, line) == -1 ? TEMPORARY : 0;
 }
