@@ -19,6 +19,7 @@
 #define BDB_H
 
 #include <db.h>
+#include <string.h>
 
 #include "fs.h"
 #include "store.h"
@@ -26,6 +27,7 @@
 #define BDB_MAGIC "DDLEDG4\n"	/* its digit grows with each change of the header */
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
+#define BDB_CHECKPOINT_KB 512	/* of log, after which a checkpoint is made */
 
 struct bdb_header {
 	char magic[8];
@@ -110,5 +112,36 @@ int bdb_env_set_aside(struct bdb *b, struct err *err);
 uint64_t bdb_env_seal(const struct bdb *b, uint32_t *count);
 /* Note in the header which the last log file is, for the seal. */
 void bdb_env_note_log(struct bdb *b);
+
+/* store_ops: each, prune. Values are copied, or deleted, some hundred in a section. */
+int bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err);
+int bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);
+
+static inline struct bdb *
+bdb_of(struct store *store)
+{
+	return (struct bdb *)store;
+}
+
+static inline DBT
+dbt_in(const void *data, size_t len)
+{
+	DBT dbt;
+
+	memset(&dbt, 0, sizeof(dbt));
+	memcpy(&dbt.data, &data, sizeof(data));		/* the library only reads it, but does not say const */
+	dbt.size = (u_int32_t)len;
+	return dbt;
+}
+
+static inline DBT
+dbt_out(void *data, size_t size)
+{
+	DBT dbt = dbt_in(data, 0);
+
+	dbt.ulen = (u_int32_t)size;
+	dbt.flags = DB_DBT_USERMEM;
+	return dbt;
+}
 
 #endif

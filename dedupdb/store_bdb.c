@@ -11,18 +11,9 @@
 
 #include "bdb.h"
 
-#define CHECKPOINT_KB 512
 #define CHECKPOINT_EVERY 64
 #define HAND_STEPS 4		/* values looked at per insert: dead ones stay under a third of the live ones */
-#define BATCH_VALUES 512	/* values copied or looked at in one section of a walk */
-#define BATCH_BYTES (256 * 1024)
 #define CLOSE_TIMEOUT_MS 1000	/* nothing depends on what is done then */
-
-static struct bdb *
-bdb_of(struct store *store)
-{
-	return (struct bdb *)store;
-}
 
 static enum store_result
 work_close(struct bdb *b, void *arg, struct err *err)
@@ -90,27 +81,6 @@ bdb_prepare(struct store *store, int *folder, struct err *err)
 		return -1;
 	*folder = b->dir;
 	return 0;
-}
-
-static DBT
-dbt_in(const void *data, size_t len)
-{
-	DBT dbt;
-
-	memset(&dbt, 0, sizeof(dbt));
-	memcpy(&dbt.data, &data, sizeof(data));		/* the library only reads it, but does not say const */
-	dbt.size = (u_int32_t)len;
-	return dbt;
-}
-
-static DBT
-dbt_out(void *data, size_t size)
-{
-	DBT dbt = dbt_in(data, 0);
-
-	dbt.ulen = (u_int32_t)size;
-	dbt.flags = DB_DBT_USERMEM;
-	return dbt;
 }
 
 /* Values and keys that are longer than ours were never written by us. */
@@ -250,14 +220,14 @@ hint(struct bdb *b, const unsigned char *key, bool pending)
 }
 
 /* Only shortens the next recovery: what it could fail with is said again there. It looks about on disk even when there is nothing to do,
- * so it is not asked every time: CHECKPOINT_EVERY small changes fill a fraction of CHECKPOINT_KB. */
+ * so it is not asked every time: CHECKPOINT_EVERY small changes fill a fraction of BDB_CHECKPOINT_KB. */
 static void
 checkpoint(struct bdb *b)
 {
 	if (++b->header.changes < CHECKPOINT_EVERY)
 		return;
 	b->header.changes = 0;
-	(void)b->env->txn_checkpoint(b->env, CHECKPOINT_KB, 0, 0);
+	(void)b->env->txn_checkpoint(b->env, BDB_CHECKPOINT_KB, 0, 0);
 }
 
 /* Remember what has to be synced. Berkeley DB syncs a log file before it begins the next one, so the last one is enough. */
@@ -374,155 +344,6 @@ bdb_remove(struct store *store, const struct fingerprint *key, const struct stor
 	enum store_result result = bdb_section(bdb_of(store), work_change, &c, err);
 
 	return result == STORE_UNDECIDED ? STORE_FAILED : result;
-}
-
-/* A batch of a walk: values are copied in a section and visited outside of it, so that deliveries never wait for a visitor. */
-struct batch {
-	struct fingerprint from;	/* the first key to look at */
-	bool after;			/* not that key itself, but the next one */
-	bool end;
-	size_t used, len;		/* bytes and values in buf: key, length, value */
-	unsigned char *buf;
-	store_expired *expired;		/* prune: delete these instead of copying */
-	void *expired_arg;
-	uint64_t deleted;
-};
-
-static void
-batch_add(struct batch *batch, const unsigned char *key, const unsigned char *value, size_t len)
-{
-	unsigned char *p = batch->buf + batch->used;
-
-	memcpy(p, key, FINGERPRINT_BYTES);
-	memcpy(p + FINGERPRINT_BYTES, &len, sizeof(len));
-	memcpy(p + FINGERPRINT_BYTES + sizeof(len), value, len);
-	batch->used += FINGERPRINT_BYTES + sizeof(len) + len;
-	batch->len++;
-}
-
-static bool
-batch_full(const struct batch *batch, size_t seen)
-{
-	return seen == BATCH_VALUES ||
-	    batch->used + FINGERPRINT_BYTES + sizeof(size_t) + RECORD_MAX > BATCH_BYTES;
-}
-
-static int
-batch_walk(struct bdb *b, DBC *cursor, struct batch *batch)
-{
-	struct store_value value;
-	DBT k = dbt_out(batch->from.bytes, sizeof(batch->from.bytes)), v = dbt_out(value.bytes, sizeof(value.bytes));
-	struct fingerprint start = batch->from;
-	size_t seen = 0;
-	int ret;
-
-	(void)b;
-	k.size = sizeof(batch->from.bytes);
-	ret = cursor->get(cursor, &k, &v, DB_SET_RANGE);
-	if (ret == 0 && batch->after && memcmp(batch->from.bytes, start.bytes, sizeof(start.bytes)) == 0)
-		ret = cursor->get(cursor, &k, &v, DB_NEXT);
-	while (ret == 0) {
-		if (batch->expired == NULL)
-			batch_add(batch, batch->from.bytes, value.bytes, v.size);
-		else if (batch->expired(batch->expired_arg, value.bytes, v.size)) {
-			ret = cursor->del(cursor, 0);
-			batch->deleted++;
-		}
-		if (ret != 0 || batch_full(batch, ++seen))
-			break;
-		ret = cursor->get(cursor, &k, &v, DB_NEXT);
-	}
-	batch->after = true;
-	if (ret == DB_NOTFOUND) {
-		batch->end = true;
-		ret = 0;
-	}
-	return ret;
-}
-
-static enum store_result
-work_batch(struct bdb *b, void *arg, struct err *err)
-{
-	struct batch *batch = arg;
-	struct batch before = *batch;
-	DB_TXN *txn = NULL;
-	DBC *cursor;
-	int r, ret = 0;
-
-	if (batch->expired != NULL)
-		ret = b->env->txn_begin(b->env, NULL, &txn, 0);
-	if (ret == 0)
-		ret = b->db->cursor(b->db, txn, &cursor, 0);
-	if (ret == 0) {
-		ret = batch_walk(b, cursor, batch);
-		r = cursor->close(cursor);
-		ret = ret != 0 ? ret : r;
-	}
-	if (txn != NULL) {
-		r = ret == 0 ? txn->commit(txn, DB_TXN_WRITE_NOSYNC) : txn->abort(txn);
-		ret = ret != 0 ? ret : r;
-	}
-	if (ret != 0) {
-		*batch = before;	/* the section may be run again */
-		return bdb_fail(b, "walk", ret, err);
-	}
-	if (txn != NULL)
-		(void)b->env->txn_checkpoint(b->env, CHECKPOINT_KB, 0, 0);
-	return STORE_OK;
-}
-
-static int
-visit_batch(const struct batch *batch, store_visit *visit, void *arg, struct err *err)
-{
-	const unsigned char *p = batch->buf;
-	struct fingerprint key;
-	struct store_value value;
-	size_t i;
-	int ret = 0;
-
-	for (i = 0; ret == 0 && i < batch->len; i++) {
-		memcpy(key.bytes, p, FINGERPRINT_BYTES);
-		memcpy(&value.len, p + FINGERPRINT_BYTES, sizeof(value.len));
-		p += FINGERPRINT_BYTES + sizeof(value.len);
-		memcpy(value.bytes, p, value.len);
-		p += value.len;
-		ret = visit(arg, &key, &value, err);
-	}
-	return ret;
-}
-
-static int
-bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err)
-{
-	struct batch batch = { .from = *from };
-	enum store_result result;
-	int ret = 0;
-
-	batch.buf = malloc(BATCH_BYTES);
-	if (batch.buf == NULL)
-		return err_sys(err, "read ledger", bdb_of(store)->path);
-	while (ret == 0 && !batch.end) {
-		batch.used = batch.len = 0;
-		result = bdb_section(bdb_of(store), work_batch, &batch, err);
-		if (result == STORE_ABSENT)
-			break;
-		ret = result == STORE_OK ? visit_batch(&batch, visit, arg, err) : -1;
-	}
-	free(batch.buf);
-	return ret;
-}
-
-static int
-bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err)
-{
-	struct batch batch = { .expired = expired, .expired_arg = arg };
-	enum store_result result = STORE_OK;
-
-	while (result == STORE_OK && !batch.end) {
-		result = bdb_section(bdb_of(store), work_batch, &batch, err);
-		*deleted = batch.deleted;
-	}
-	return result == STORE_OK || result == STORE_ABSENT ? 0 : -1;
 }
 
 static enum store_result
