@@ -3,6 +3,7 @@
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/dedup-lda
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/dedup-lda
 DESTDIR ?=
@@ -19,28 +20,35 @@ CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
 HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) $(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+LINK_FLAGS = -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+ALL_LDFLAGS = -pie $(LINK_FLAGS)
 
-# A missing shared library makes the loader exit 127, and that bounces mail; archives also start faster. LINK=static puts libdb,
-# libcrypto, libconfuse and libbsd into the programs (never libc: user look-ups need its plug-ins), LINK=shared does not.
+# A missing shared library makes the loader exit 127, and that bounces mail; a program without a loader also starts faster. LINK=static
+# puts all libraries into the agent, and all but libc into the other programs. LINK=shared does not. User look-ups need plug-ins of the
+# system's libc: dedup-lda-nss is always shared.
 archive = $(filter /%,$(shell $(CC) -print-file-name=$(1).a 2>/dev/null))
-LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archive,libconfuse),$(call archive,libbsd)),static,shared)
+LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archive,libconfuse),$(call archive,libbsd),$(call archive,libc)),static,shared)
 
 AGENT_PKGS = libconfuse libbsd libcrypto
 ifeq ($(LINK),static)
-AGENT_LIBS = -Wl,-Bstatic -ldb $(shell $(PKG_CONFIG) --static --libs $(AGENT_PKGS)) -Wl,-Bdynamic
+AGENT_LINK = -static-pie
+AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --static --libs $(AGENT_PKGS))
+LIBS = -Wl,-Bstatic $(AGENT_LIBS) -Wl,-Bdynamic
 else
+AGENT_LINK = -pie
 AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
+LIBS = $(AGENT_LIBS)
 endif
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_OBJECTS = $(call object,$(wildcard dedupdb/*.c))
-LDA_OBJECTS = $(call object,$(filter-out lda/main.c,$(wildcard lda/*.c)))
+AGENT_OBJECTS = $(call object,lda/main.c lda/no_nss.c)
+LDA_OBJECTS = $(call object,$(filter-out lda/main.c lda/no_nss.c lda/nss_main.c,$(wildcard lda/*.c)))
 TOOL_OBJECTS = $(call object,$(wildcard tools/*.c))
 LIBRARIES = $(BUILD)/liblda.a $(BUILD)/libdedupdb.a
-PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedupdb
+PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedup-lda-nss $(BUILD)/dedupdb
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
 	$(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
@@ -57,11 +65,22 @@ MANUALS = $(wildcard man/*.[0-9])
 
 all: $(PROGRAMS)
 
-$(BUILD)/dedup-lda: $(BUILD)/obj/lda/main.o $(LIBRARIES)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS)
+$(BUILD)/dedup-lda: $(AGENT_OBJECTS) $(LIBRARIES)
+	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
+
+$(BUILD)/dedup-lda-nss: $(BUILD)/obj/lda/nss_main.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+# Changes only when LIBEXECDIR does.
+$(BUILD)/libexecdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' >$@
+
+$(BUILD)/obj/lda/nss.o: $(BUILD)/libexecdir
+$(BUILD)/obj/lda/nss.o: EXTRA_CFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(BUILD)/dedupdb: $(TOOL_OBJECTS) $(LIBRARIES)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(AGENT_LIBS) $(TOOL_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(TOOL_LIBS)
 
 # Arrows run one way: tools -> lda -> dedupdb.
 $(BUILD)/libdedupdb.a: $(LIB_OBJECTS)
@@ -76,19 +95,19 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(AGENT_LIBS) $(TEST_LIBS)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(LIBS) $(TEST_LIBS)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIBRARIES) $(AGENT_LIBS)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIBRARIES) $(LIBS)
 
 $(BUILD)/tests/%: tests/e2e/%.c $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(AGENT_LIBS)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(LIBS)
 
 $(BUILD)/tests/%: tests/crash/%.c $(CRASH_OBJECTS) $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(CRASH_OBJECTS) $(LIBRARIES) $(AGENT_LIBS)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(CRASH_OBJECTS) $(LIBRARIES) $(LIBS)
 
 tests: $(PROGRAMS) $(UNITS) $(FUZZERS) $(HELPERS)
 
@@ -96,7 +115,7 @@ fuzzers: $(FUZZERS)
 
 $(addprefix $(BUILD)/bench/,bench fill hashcopy): $(BUILD)/bench/%: tests/bench/%.c $(BENCH_OBJECTS) $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idedupdb -MMD -MP $(ALL_LDFLAGS) -pthread -o $@ $< $(BENCH_OBJECTS) $(LIBRARIES) $(AGENT_LIBS)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -MMD -MP $(ALL_LDFLAGS) -pthread -o $@ $< $(BENCH_OBJECTS) $(LIBRARIES) $(LIBS)
 
 # What the others are compared with links nothing but libc.
 $(BUILD)/bench/floor: tests/bench/floor.c
@@ -200,12 +219,14 @@ lint:
 
 # Manual, README and examples name the programs where they are installed.
 INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
-PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g'
+PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g' \
+	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g'
 
 ## install: programs, manual and examples below DESTDIR and PREFIX
 install: all
-	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 755 $(BUILD)/dedup-lda-nss $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)/dedup-lda.new
 	mv -f $(DESTDIR)$(BINDIR)/dedup-lda.new $(DESTDIR)$(BINDIR)/dedup-lda
 	$(INSTALL) -m 755 $(BUILD)/dedupdb $(DESTDIR)$(SBINDIR)
@@ -224,7 +245,8 @@ install: all
 
 ## uninstall: remove what install put there
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(SBINDIR)/dedupdb $(INSTALLED_MANUALS)
+	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedupdb $(INSTALLED_MANUALS)
+	rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 ## dist: what is committed as build/dedup-lda-VERSION.tar.gz; its bytes depend on the commit alone
@@ -256,4 +278,6 @@ help:
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)
 
-.PHONY: all tests demo check crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+FORCE:
+
+.PHONY: all FORCE tests demo check crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage

@@ -5,36 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <limits.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "config_file.h"
-
-/* A user's own group: named like the user, the user's primary one, with no other members. Without the name, a group that all users
- * share as their primary one, and which therefore lists no members, would pass. */
-static bool
-is_private_group(uid_t uid, gid_t gid)
-{
-	const struct passwd *user = getpwuid(uid);
-	const struct group *group;
-	char *name;
-	bool private;
-
-	if (user == NULL || user->pw_gid != gid || (name = strdup(user->pw_name)) == NULL)
-		return false;
-	group = getgrgid(gid);
-	private = group != NULL && strcmp(group->gr_name, name) == 0;
-	for (char **member = private ? group->gr_mem : NULL; member != NULL && *member != NULL; member++)
-		if (strcmp(*member, name) != 0)
-			private = false;
-	free(name);
-	return private;
-}
+#include "user.h"
 
 static int
 check_owner(const char *path, const struct stat *st, int64_t owner, struct err *err)
@@ -56,7 +34,7 @@ check_writers(const char *path, const struct stat *st, int64_t owner, struct err
 		return 0;
 	if ((st->st_mode & S_IWOTH) != 0)
 		return err_set(err, STATUS_CONFIG, "%s: everybody can write it: chmod o-w it", path);
-	if ((st->st_mode & S_IWGRP) != 0 && !is_private_group(st->st_uid, st->st_gid))
+	if ((st->st_mode & S_IWGRP) != 0 && !user_owns_group(st->st_uid, st->st_gid))
 		return err_set(err, STATUS_CONFIG, "%s: its group can write it: chmod g-w it", path);
 	return 0;
 }

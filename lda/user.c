@@ -1,17 +1,15 @@
 /* Whose process this is, and how root becomes somebody else for good. */
-#include <errno.h>
 #include <grp.h>
-#include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "nss.h"
 #include "user.h"
 
-#define LOOKUP_BYTES 4096
-#define LOOKUP_BYTES_MAX (1024 * 1024)
+#define DECIMAL_BYTES 24
 
 static int
 make_user(struct user **out, const char *name, const char *home, uid_t uid, gid_t gid, struct err *err)
@@ -40,6 +38,7 @@ user_free(struct user **user)
 		return;
 	free((*user)->name);
 	free((*user)->home);
+	free((*user)->groups);
 	free(*user);
 	*user = NULL;
 }
@@ -86,55 +85,123 @@ find_local(uid_t uid, char **name, char **home)
 	return line;
 }
 
+/* The next field of an answer, or NULL after the last. */
+static const char *
+next_field(const char **p, const char *end)
+{
+	const char *field = *p, *nul = memchr(field, '\0', (size_t)(end - field));
+
+	*p = nul != NULL ? nul + 1 : end;
+	return nul != NULL ? field : NULL;
+}
+
+static int
+add_groups(struct user *user, const char *p, const char *end, struct err *err)
+{
+	const char *field;
+
+	user->groups = calloc((size_t)(end - p) + 1, sizeof(*user->groups));	/* each takes a byte at least */
+	if (user->groups == NULL)
+		return err_sys(err, "look up user", user->name);
+	while ((field = next_field(&p, end)) != NULL)
+		user->groups[user->group_count++] = (gid_t)strtoul(field, NULL, 10);
+	return 0;
+}
+
+static int
+ask(struct user **user, const char *what, const char *key, struct err *err)
+{
+	const char *const question[] = { what, key, NULL };
+	const char *p, *uid, *gid, *name, *home, *end;
+	char *answer;
+	size_t len;
+	int ret;
+
+	*user = NULL;
+	if (nss_ask(question, &answer, &len, err) == -1)
+		return -1;
+	p = answer;
+	end = answer + len;
+	uid = next_field(&p, end);
+	gid = next_field(&p, end);
+	name = next_field(&p, end);
+	home = next_field(&p, end);
+	if (home == NULL)
+		ret = err_set(err, STATUS_TEMP, "look up user: the answer is cut");
+	else
+		ret = make_user(user, name, home, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10), err);
+	if (ret == 0 && add_groups(*user, p, end, err) == -1) {
+		user_free(user);
+		ret = -1;
+	}
+	free(answer);
+	return ret;
+}
+
+/* A user without an entry, as in a container, has a number for a name. */
+static int
+find_current(struct user **user, uid_t uid, struct err *err)
+{
+	char number[DECIMAL_BYTES], unnamed[DECIMAL_BYTES + 8], *line, *name, *home;
+	struct err why;
+	int ret;
+
+	line = find_local(uid, &name, &home);
+	if (line != NULL) {
+		ret = make_user(user, name, home, uid, getgid(), err);
+		free(line);
+		return ret;
+	}
+	snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
+	snprintf(unnamed, sizeof(unnamed), "uid%s", number);
+	ret = ask(user, "uid", number, &why);
+	if (ret == -1 && why.status == STATUS_NOUSER)
+		ret = make_user(user, unnamed, NULL, uid, getgid(), &why);
+	if (ret == -1 && err != NULL)
+		*err = why;
+	return ret;
+}
+
 int
 user_current(struct user **user, struct err *err)
 {
-	char unnamed[32], *line, *name = unnamed, *home = NULL;
 	const char *told = getenv("HOME");
-	uid_t uid = getuid();
-	struct passwd *pw;
-	int ret;
+	char *home;
 
-	snprintf(unnamed, sizeof(unnamed), "uid%lu", (unsigned long)uid);
-	line = find_local(uid, &name, &home);
-	if (line == NULL && (pw = getpwuid(uid)) != NULL) {
-		name = pw->pw_name;
-		home = pw->pw_dir;
+	if (find_current(user, getuid(), err) == -1)
+		return -1;
+	(*user)->gid = getgid();
+	if (told == NULL || told[0] != '/')
+		return 0;
+	home = strdup(told);
+	if (home == NULL) {
+		user_free(user);
+		return err_sys(err, "look up user", NULL);
 	}
-	ret = make_user(user, name, told != NULL && told[0] == '/' ? told : home, uid, getgid(), err);
-	free(line);
-	return ret;
+	free((*user)->home);
+	(*user)->home = home;
+	return 0;
 }
 
 int
 user_named(struct user **user, const char *name, struct err *err)
 {
-	struct passwd pw, *found = NULL;
-	size_t size = LOOKUP_BYTES;
-	char *buf = NULL, *more;
-	int ret;
+	return ask(user, "name", name, err);
+}
 
-	*user = NULL;
-	do {
-		more = realloc(buf, size);
-		if (more == NULL) {
-			free(buf);
-			return err_sys(err, "look up user", NULL);
-		}
-		buf = more;
-		errno = getpwnam_r(name, &pw, buf, size, &found);
-		size *= 2;
-	} while (errno == ERANGE && size <= LOOKUP_BYTES_MAX);
-	/* Unlike getpwnam(3), whose errno has many meanings, 0 is said only by a source that was asked and has nobody of that name. A
-	 * directory that can't be reached is trouble that may pass, and a bounce would be wrong. */
-	if (found != NULL)
-		ret = make_user(user, pw.pw_name, pw.pw_dir, pw.pw_uid, pw.pw_gid, err);
-	else if (errno == 0)
-		ret = err_set(err, STATUS_NOUSER, "no such user");
-	else
-		ret = err_sys(err, "look up user", NULL);
-	free(buf);
-	return ret;
+bool
+user_owns_group(uid_t uid, gid_t gid)
+{
+	char user[DECIMAL_BYTES], group[DECIMAL_BYTES], *answer = NULL;
+	const char *const question[] = { "own-group", user, group, NULL };
+	size_t len;
+	bool owns;
+
+	snprintf(user, sizeof(user), "%lu", (unsigned long)uid);
+	snprintf(group, sizeof(group), "%lu", (unsigned long)gid);
+	owns = nss_ask(question, &answer, &len, NULL) == 0;
+	free(answer);
+	return owns;
 }
 
 /* Dropped for good: none of the three ids is the old one, and there is no way back. */
@@ -159,7 +226,7 @@ user_become(const struct user *user, struct err *err)
 		return err_set(err, STATUS_USAGE, "only root can become another user");
 	if (user->uid == 0)
 		return err_set(err, STATUS_USAGE, "will not work as root");
-	if (initgroups(user->name, user->gid) == -1)
+	if (setgroups(user->group_count, user->groups) == -1)
 		return err_sys(err, "set the groups of user", user->name);
 	if (setresgid(user->gid, user->gid, user->gid) == -1)
 		return err_sys(err, "set the group of user", user->name);

@@ -18,14 +18,14 @@ SIZE = 4096
 
 
 def subjects(folder, users):
-    """The floor and the agent, each user with a mailbox and a ledger; {user} is bench.c's."""
+    """The floor and the agent, each user with a mailbox and a ledger; {user} is bench.c's. LD_PRELOAD needs the shared agent."""
     for name in ("floor", "dedup-lda"):
         for user in range(users):
             for sub in ("tmp", "new", "cur"):
                 (folder / name / str(user) / "M" / sub).mkdir(parents=True)
     floor, ours = f"{folder}/floor/{{user}}", f"{folder}/dedup-lda/{{user}}"
     yield "\t".join(["floor", "new", "exec", f"{BUILD}/bench/floor", "maildir", f"{floor}/M", f"{floor}/log"])
-    yield "\t".join(["dedup-lda", "dup", "exec", f"{BUILD}/dedup-lda", "-o", f"mailbox=maildir:{ours}/M", "-o", f"ledger=bdb:{ours}/L",
+    yield "\t".join(["dedup-lda", "dup", "exec", f"{BUILD}/shared/dedup-lda", "-o", f"mailbox=maildir:{ours}/M", "-o", f"ledger=bdb:{ours}/L",
                      "-o", f"log=file:{folder}/log"])
 
 

@@ -62,7 +62,9 @@ machine() {	# machine NAME IMAGE
 	root_mount "$D/$1" "$2" && mkdir "$D/$1.home" && mount --bind "$D/$1.home" "$D/$1/home" || exit 1
 	rm -f "$D/$1/etc/dedup-lda.conf" "$D/$1/etc/resolv.conf"
 	printf "%s\n" "127.0.0.1 localhost" "127.0.1.1 meadow.example meadow" >"$D/$1/etc/hosts"
-	install -D "$BUILD/dedup-lda" "$D/$1/usr/local/bin/dedup-lda" && install -D "$BUILD/dedupdb" "$D/$1/usr/local/sbin/dedupdb" || exit 1
+	local=$D/$1/usr/local
+	install -D -t "$local/bin" "$BUILD/dedup-lda" && install -D -t "$local/sbin" "$BUILD/dedupdb" &&
+		install -D -t "$local/libexec/dedup-lda" "$BUILD/dedup-lda-nss" || exit 1
 }
 at() {	# at MACHINE COMMAND...
 	root=$D/$1

@@ -47,12 +47,38 @@ mv /etc/passwd.away /etc/passwd
 is "$rc" 75 'no user database: exit 75, not 67'
 if can_trace; then
 	for error in EMFILE ENFILE ENOMEM EIO EACCES EPERM; do
-		run="strace -o trace.out -P /etc/passwd -e trace=openat,read -e inject=openat:error=$error"
+		run="strace -f -o trace.out -P /etc/passwd -e trace=openat,read -e inject=openat:error=$error"
 		for_user nobody-of-that-name -c "$D/conf" <m
 		run=
 		is "$rc" 75 "$error while the user is looked up: exit 75, not 67"
 	done
 fi
+
+# Users are looked up by dedup-lda-nss.
+homes
+lookup_gone() {	# lookup_gone COMMAND...
+	mv "$BUILD/dedup-lda-nss" "$BUILD/away"
+	"$@"
+	mv "$BUILD/away" "$BUILD/dedup-lda-nss"
+}
+lookup_gone for_user joe -c "$D/conf" <m
+deferred 'run .*/dedup-lda-nss: No such file or directory' 'dedup-lda-nss is missing'
+(trap '' CHLD && "$BUILD/dedup-lda" -d joe <m 2>err)
+rc=$?
+delivered /home/joe/Maildir 'its parent ignores SIGCHLD'
+unlisted() {	# unlisted OPTION...: the agent as a user without an entry
+	setpriv --reuid=61234 --regid=61234 --clear-groups --inh-caps=-all env -i HOME="$D/unlisted" "$BUILD/dedup-lda" "$@" <m 2>err
+	rc=$?
+}
+install -d -o 61234 -g 61234 unlisted
+unlisted -o 'mailbox=maildir:~/%u/' -o log=stderr
+delivered "$D/unlisted/uid61234" 'a user without an entry, whose name is a number'
+lookup_gone unlisted -o log=stderr
+is "$rc" 75 'a user without an entry, and nobody can say so: exit 75'
+# /etc/passwd has the others.
+lookup_gone as ann "$BUILD/dedup-lda" <m 2>err
+rc=$?
+delivered /home/ann/Maildir 'a local user needs no look-up'
 
 # An install that gives its rights away.
 for mode in 4755 2755 6755; do
