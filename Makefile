@@ -206,11 +206,12 @@ model:
 	tools/packages build model
 	tests/model/run full
 
-## crash: every kill, fault and power cut, and longer storms; hours
+## crash: every kill, fault and power cut, and longer storms, in JOBS processes; SHARE=k/n a part of it; HACKING.md says how long
 crash:
 	tools/packages build check
 	$(MAKE) tests
-	BUILD=$(BUILD) tests/run env CRASH=full prove --merge $(PROVE_FLAGS) tests/crash
+	BUILD=$(BUILD) tests/run env CRASH=full JOBS=$(or $(JOBS),2) SHARE=$(or $(SHARE),1/1) $(if $(SEED),SEED=$(SEED)) \
+	    prove -v tests/crash
 
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:

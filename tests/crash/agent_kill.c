@@ -9,6 +9,8 @@
  *	-s  first: nothing was delivered before (the default); new: two messages were; duplicate: the same message was, too
  *	-v  say which call each failure was at
  *
+ * What it can't show: the order in which several processes make their calls is the scheduler's, so a second run may find more.
+ *
  * One line of key=value: how often the message was there once, lost, doubled, or something else was torn; damaged: a message of
  * before was; stuck: three times, each an hour later, the agent did not take a copy; hung, besides: the others of a delivery waited
  * for the killed one until they were killed, too; forgotten: the agent went on, delivered and said 0, but did not know the copies
@@ -25,7 +27,9 @@
 #include <unistd.h>
 
 #include "lib/agent.h"
+#include "lib/options.h"
 #include "lib/snapshot.h"
+#include "lib/tally.h"
 #include "lib/trace.h"
 #include "lib/tree.h"
 
@@ -33,10 +37,6 @@
 #define ALONE_S 5	/* for a delivery to end that has lost a process */
 
 enum { OLD_ONE, OLD_TWO, TARGET, MAILS };
-
-struct tally {
-	unsigned int points, one, lost, doubled, torn, damaged, stuck, hung, forgotten;
-};
 
 struct test {
 	struct agent agent;
@@ -47,13 +47,6 @@ struct test {
 	const char *scene;
 	struct tally tally;
 };
-
-static void
-usage(void)
-{
-	fputs("usage: agent_kill [-1v] [-s first|new|duplicate] folder maildir|mbox home mailbox command [argument ...]\n", stderr);
-	exit(2);
-}
 
 static void
 show(const struct test *t, unsigned int n, const struct call *call, const char *what)
@@ -83,7 +76,7 @@ disturb(struct test *t, unsigned int n, struct call *call)
 		tree_kill_one(&tree);
 		tree_finish(&tree, ALONE_S);
 		if (tree.code == ENDED_HUNG) {
-			t->tally.hung++;
+			t->tally.count[COUNT_HUNG]++;
 			show(t, n, call, "hung");
 		}
 	} else
@@ -95,32 +88,29 @@ disturb(struct test *t, unsigned int n, struct call *call)
 	return true;
 }
 
-static void
-count(struct test *t, unsigned int n, const struct call *call)
+static enum count
+verdict(struct test *t)
 {
 	unsigned int torn = agent_count(&t->agent, t->mails, MAILS);
 	const struct mail *m = &t->mails[TARGET];
-	const char *what = NULL;
 
-	if (t->mails[OLD_ONE].seen != t->mails[OLD_ONE].want || t->mails[OLD_TWO].seen != t->mails[OLD_TWO].want) {
-		t->tally.damaged++;
-		what = "damaged";
-	} else if (m->seen < m->want) {
-		t->tally.lost++;
-		what = "lost";
-	} else if (m->seen > m->want && t->done) {
-		t->tally.forgotten++;
-		what = "forgotten";
-	} else if (m->seen > m->want) {
-		t->tally.doubled++;
-		what = "doubled";
-	} else if (torn > 0) {
-		t->tally.torn++;
-		what = "torn";
-	} else
-		t->tally.one++;
-	if (what != NULL)
-		show(t, n, call, what);
+	if (t->mails[OLD_ONE].seen != t->mails[OLD_ONE].want || t->mails[OLD_TWO].seen != t->mails[OLD_TWO].want)
+		return COUNT_DAMAGED;
+	if (m->seen < m->want)
+		return COUNT_LOST;
+	if (m->seen > m->want)
+		return t->done ? COUNT_FORGOTTEN : COUNT_DOUBLED;
+	return torn > 0 ? COUNT_TORN : COUNT_ONE;
+}
+
+static void
+count(struct test *t, unsigned int n, const struct call *call)
+{
+	enum count c = verdict(t);
+
+	t->tally.count[c]++;
+	if (c != COUNT_ONE)
+		show(t, n, call, count_name(c));
 }
 
 /* Returns false when the delivery ends before there. */
@@ -134,10 +124,10 @@ try_point(struct test *t, unsigned int n)
 	t->done = false;
 	if (!disturb(t, n, &call))
 		return false;
-	t->tally.points++;
+	t->tally.count[COUNT_POINTS]++;
 	for (i = 0; i < 2; i++)
 		if (!agent_takes(&t->agent, &t->mails[TARGET])) {
-			t->tally.stuck++;
+			t->tally.count[COUNT_STUCK]++;
 			show(t, n, &call, "stuck");
 			return true;
 		}
@@ -185,39 +175,30 @@ prepare(struct test *t)
 static bool
 print(const struct test *t)
 {
-	const struct tally *s = &t->tally;
+	static const enum count printed[] = { COUNT_POINTS, COUNT_ONE, COUNT_LOST, COUNT_DOUBLED, COUNT_TORN,
+		COUNT_DAMAGED, COUNT_STUCK, COUNT_HUNG, COUNT_FORGOTTEN };
+	const unsigned int *n = t->tally.count;
 
-	printf("scene=%s killed=%s points=%u one=%u lost=%u doubled=%u torn=%u damaged=%u stuck=%u hung=%u forgotten=%u\n", t->scene,
-	    t->single ? "one" : "all", s->points, s->one, s->lost, s->doubled, s->torn, s->damaged, s->stuck,
-	    s->hung, s->forgotten);
-	return s->points > 0 && s->one == s->points;
+	printf("scene=%s killed=%s", t->scene, t->single ? "one" : "all");
+	tally_print(&t->tally, printed, sizeof(printed) / sizeof(printed[0]));
+	putchar('\n');
+	return n[COUNT_POINTS] > 0 && n[COUNT_ONE] == n[COUNT_POINTS];
 }
 
 int
 main(int argc, char **argv)
 {
 	struct test t = { .scene = "first" };
-	size_t i;
+	const struct option table[] = {
+		{ '1', .flag = &t.single }, { 'v', .flag = &t.verbose }, { 's', "first|new|duplicate", .text = &t.scene }, { 0 },
+	};
+	const struct command command = { "agent_kill", AGENT_OPERANDS, table, 2 };
+	int at = options_read(&command, argc, argv);
 	unsigned int n = 1;
-	int c;
+	size_t i;
 
-	while ((c = getopt(argc, argv, "+1s:v")) != -1) {
-		switch (c) {
-		case '1':
-			t.single = true;
-			break;
-		case 's':
-			t.scene = optarg;
-			break;
-		case 'v':
-			t.verbose = true;
-			break;
-		default:
-			usage();
-		}
-	}
-	if (!agent_make(&t.agent, argc - optind, argv + optind))
-		usage();
+	if (!agent_make(&t.agent, argc - at, argv + at))
+		options_usage(&command);
 	if (!trace_possible()) {
 		puts("SKIP: ptrace is forbidden here");
 		return 0;

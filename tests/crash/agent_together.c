@@ -4,6 +4,8 @@
  * For each message so many processes of an agent deliver a copy of it, all at once; a copy that is not taken is given to it again
  * later. Nothing is killed. HOME is the agent's, prepared, with no mail in it yet.
  *
+ * What it can't show: every order of events; who comes first is the scheduler's choice.
+ *
  *	-c  copies of each message (8)		-n  messages (200)
  *
  * One line of key=value: messages that are there once, that are lost, that are there more than once, and how many copies there are
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "lib/agent.h"
+#include "lib/options.h"
 #include "lib/trace.h"
 
 #define SIZE 300	/* of the messages, bytes */
@@ -29,13 +32,6 @@ struct test {
 	struct mail *mails;
 	unsigned int messages, copies, stuck;
 };
-
-static void
-usage(void)
-{
-	fputs("usage: agent_together [-c copies] [-n messages] folder maildir|mbox home mailbox command [argument ...]\n", stderr);
-	exit(2);
-}
 
 static void
 deliver_at_once(struct test *t, const struct mail *m)
@@ -90,23 +86,13 @@ int
 main(int argc, char **argv)
 {
 	struct test t = { .copies = 8, .messages = 200 };
+	const struct option table[] = { { 'c', "copies", .number = &t.copies }, { 'n', "messages", .number = &t.messages }, { 0 } };
+	const struct command command = { "agent_together", AGENT_OPERANDS, table, 2 };
+	int at = options_read(&command, argc, argv);
 	unsigned int i;
-	int c;
 
-	while ((c = getopt(argc, argv, "+c:n:")) != -1) {
-		switch (c) {
-		case 'c':
-			t.copies = (unsigned int)strtoul(optarg, NULL, 10);
-			break;
-		case 'n':
-			t.messages = (unsigned int)strtoul(optarg, NULL, 10);
-			break;
-		default:
-			usage();
-		}
-	}
-	if (t.copies < 1 || t.copies > COPIES_MAX || t.messages < 1 || !agent_make(&t.agent, argc - optind, argv + optind))
-		usage();
+	if (t.copies < 1 || t.copies > COPIES_MAX || t.messages < 1 || !agent_make(&t.agent, argc - at, argv + at))
+		options_usage(&command);
 	make_mails(&t);
 	for (i = 0; i < t.messages; i++)
 		deliver_at_once(&t, &t.mails[i]);

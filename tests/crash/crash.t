@@ -2,26 +2,26 @@
 # The agent is killed before every system call, each of its system calls fails, the power is cut, its ledger is damaged, and a storm
 # of kills with a reader. After that mail must be there exactly once; only what a ledger knew before it was damaged may come twice.
 #
-# CRASH=full plays every scene, with every point, error, power cut and damage, and longer storms: hours. SEED=N repeats what is
-# chosen at random.
+# CRASH=full plays every scene, with every point, error, power cut and damage, and longer storms, and says how far it is; with
+# SHARE=k/n only part k of n of it, but for the storms. JOBS=N processes play it. SEED=N repeats what is chosen at random.
 # shellcheck source=tests/e2e/tap.sh
 . "${0%/*}/../e2e/tap.sh"
-: "${SEED:=$(date +%s)}" "${CRASH:=quick}"
+: "${SEED:=$(date +%s)}" "${CRASH:=quick}" "${SHARE:=1/1}" "${JOBS:=2}"
 export BUILD
-# The helpers print what they found. A scene that was wrong has that as its last word.
+# The helpers print what they find, when they find it. A scene that was wrong has that as its last word.
 plays() {	# plays NAME COMMAND...
 	what=$1
 	shift
-	"$@" >played 2>&1
-	rc=$?
-	sed 's/^\([^#]\)/# \1/' played
+	[ "$CRASH" != full ] || echo "# $(date -u +%H:%M:%S) UTC: $what"
+	{ "$@" 2>&1; echo $? >rc; } | tee played | sed -u 's/^\([^#]\)/# \1/'
+	rc=$(cat rc)
 	if grep -q '^SKIP' played; then
 		skip "$what" "$(sed -n 's/^SKIP: //p' played)"
 	else
 		is "$rc" 0 "$what"
 	fi
 }
-echo "# CRASH=$CRASH SEED=$SEED"
+echo "# CRASH=$CRASH SHARE=$SHARE SEED=$SEED"
 
 # What can't find the faults of these finds nothing in another agent.
 plays 'killed: an agent that publishes first is found out' "$BUILD/tests/kill" -w publish-first "$D"
@@ -50,10 +50,10 @@ for path in /tmp/ /log. /new; do
 done
 plays 'power: sync=auto on a file system that needs strict is found out' "$BUILD/tests/power" -q -d weak -s 'maildir new' "$D"
 if [ "$CRASH" = full ]; then
-	plays 'killed before and after every system call' "$BUILD/tests/kill" -a "$D"
-	plays 'every system call fails' "$BUILD/tests/fault" "$D"
-	plays 'the power is cut anywhere' "$BUILD/tests/power" -r "$SEED" "$D"
-	plays 'the ledger is damaged in every way' "$BUILD/tests/damage" -s "$SEED" "$D"
+	plays 'killed before and after every system call' "$BUILD/tests/kill" -a -j "$JOBS" -S "$SHARE" "$D"
+	plays 'every system call fails' "$BUILD/tests/fault" -j "$JOBS" -S "$SHARE" "$D"
+	plays 'the power is cut anywhere' "$BUILD/tests/power" -j "$JOBS" -S "$SHARE" -r "$SEED" "$D"
+	plays 'the ledger is damaged in every way' "$BUILD/tests/damage" -j "$JOBS" -S "$SHARE" -s "$SEED" "$D"
 	for n in 1 2 3; do
 		plays "storm $n on a Maildir" "$BUILD/tests/storm" -s "$((SEED + n))" 60 "$D"
 		plays "storm $n on an mbox" "$BUILD/tests/storm" -k mbox -s "$((SEED + n))" 60 "$D"

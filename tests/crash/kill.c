@@ -1,5 +1,5 @@
 /*
- * kill [-faqv] [-j workers] [-s scene] [-w wrong-agent] FOLDER: kill an agent at every system call.
+ * kill [-afqv] [-j workers] [-S k/n] [-s scene] [-w wrong-agent] FOLDER: kill an agent at every system call.
  *
  * For each scene and every n: the scene is put back to its start, a delivery (or dedupdb) is killed before its n-th system call,
  * and the target is delivered twice without fault, as well as the other message of the scene if there is one. Then each message
@@ -7,8 +7,11 @@
  * after it was executed, before the process learns of it. With a twin or dedupdb beside, the process is stopped at the point
  * until that is done.
  *
+ * What it can't show: what a power cut loses (power.c), and a second kill, but for those of predecessors that
+ * lib/scenes.c has.
+ *
  *	-a  before and after each call		-f  go on after 20 failures
- *	-j  processes (2)
+ *	-j  processes (2)			-S  only part k of n of each scene's points
  *	-q  the quick scenes only, from the first call on that is about the mailbox, ledger or log
  *	-s  scenes with this in their name	-v  say which call each failure was at, with the log
  *	-w  disturb tests/wrong_agent of this kind in its one scene: something must be wrong
@@ -16,38 +19,22 @@
  * One line of key=value per scene. Exit: 0 all is well (with -w: wrong), 1 not; trouble with the test itself is 1, too.
  */
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/crew.h"
 #include "lib/scene.h"
 #include "lib/scenes.h"
 
-#define WORKERS_MAX 16
 #define SHOWN 20	/* failures per scene and worker */
 
-struct tally {
-	unsigned int points, one, lost, doubled, torn, hung, code, damaged;
-	unsigned int shown;
-};
-
-struct options {
-	bool after, all, quick, verbose;
-	unsigned int workers;
-	const char *only, *wrong, *folder, *build;
-};
-
-static struct options options = { .workers = 2 };
+static struct harness options = { HARNESS_DEFAULTS };
+static bool after_too;
 
 struct point {
 	unsigned int n;
@@ -55,29 +42,19 @@ struct point {
 	struct call call;
 };
 
-static void
-usage(void)
-{
-	fputs("usage: kill [-afqv] [-j workers] [-s scene] [-w wrong-agent] folder\n", stderr);
-	exit(1);
-}
-
 /* The first failures of a scene, with what it takes to look into them. */
 static void
 show(const struct world *w, struct tally *t, const struct point *p, const char *what)
 {
-	char line[1024], call[TRACE_PATH + 32], *log;
-	size_t len;
+	char call[TRACE_PATH + 32];
 
 	if (t->shown++ >= SHOWN)
 		return;
-	snprintf(line, sizeof(line), "# %s: %s %s call %u, %s\n", w->scene->name, what, p->after ? "after" : "before", p->n,
+	printf("# %s: %s %s call %u, %s\n", w->scene->name, what, p->after ? "after" : "before", p->n,
 	    call_name(&p->call, call, sizeof(call)));
-	(void)!write(STDOUT_FILENO, line, strlen(line));
-	log = options.verbose ? read_whole(w->log, &len) : NULL;
-	if (log != NULL)
-		(void)!write(STDOUT_FILENO, log, len);
-	free(log);
+	fflush(stdout);
+	if (options.verbose)
+		show_file(w->log);
 }
 
 static void
@@ -87,10 +64,7 @@ check_code(const struct world *w, struct tally *t, const struct point *p, const 
 
 	if (code == 0 || (deferred_ok && code == 75))
 		return;
-	if (code == ENDED_HUNG)
-		t->hung++;
-	else
-		t->code++;
+	t->count[code == ENDED_HUNG ? COUNT_HUNG : COUNT_CODE]++;
 	snprintf(text, sizeof(text), code == ENDED_HUNG ? "%s hung," : "%s ended with %d,", who, code);
 	show(w, t, p, text);
 }
@@ -177,26 +151,11 @@ disturb(const struct world *w, struct tally *t, struct point *p)
 static void
 check_mail(struct world *w, struct tally *t, const struct point *p)
 {
-	unsigned int i, torn = world_count(w);
-	bool damaged = false;
-	const struct mail *m = &w->mails[TARGET], *other = &w->mails[OTHER];
+	enum count verdict = world_verdict(w);
 
-	for (i = OLD_ONE; i <= OLD_TWO; i++)
-		damaged = damaged || w->mails[i].seen != w->mails[i].want;
-	if (torn > w->scene->torn) {
-		t->torn++;
-		show(w, t, p, "torn");
-	} else if (damaged) {
-		t->damaged++;
-		show(w, t, p, "an old message is damaged");
-	} else if (m->seen < m->want || other->seen < other->want) {
-		t->lost++;
-		show(w, t, p, "lost");
-	} else if (m->seen > m->want || other->seen > other->want) {
-		t->doubled++;
-		show(w, t, p, "doubled");
-	} else
-		t->one++;
+	t->count[verdict]++;
+	if (verdict != COUNT_ONE)
+		show(w, t, p, count_name(verdict));
 }
 
 /* Returns false when the process ends before there. */
@@ -217,21 +176,9 @@ try_point(struct world *w, struct tally *t, struct point *p)
 		check_code(w, t, p, "the other's next copy", world_deliver(w, &w->mails[OTHER]), false);
 	if (tools)
 		stop_tools(pid);
-	t->points++;
+	t->count[COUNT_POINTS]++;
 	check_mail(w, t, p);
 	return more;
-}
-
-/* Being on one processor with what it traces makes a worker twice as fast. */
-static void
-stay(unsigned int worker)
-{
-	cpu_set_t set;
-	long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-	CPU_ZERO(&set);
-	CPU_SET(worker % (unsigned int)(n > 0 ? n : 1), &set);
-	(void)sched_setaffinity(0, sizeof(set), &set);
 }
 
 /* The first call that has to do with anything of the scene: to be killed earlier is not to have been there. */
@@ -255,21 +202,23 @@ first_call(const struct world *w)
 }
 
 static void
-work(const struct scene *scene, unsigned int worker, struct tally *t)
+work(const void *arg, unsigned int worker, struct tally *t)
 {
+	const struct scene *scene = arg;
 	struct world w;
 	struct point p = { .n = 0 };
 	char folder[PATH_MAX];
-	unsigned int i, from = 1, step = options.after ? 2 : 1;
+	unsigned int from = 1, step = after_too ? 2 : 1;
+	size_t i;
 
 	if (scene->beside != BESIDE_TOOLS)
-		stay(worker);
+		crew_stay(worker);
 	snprintf(folder, sizeof(folder), "%s/kill.%u", options.folder, worker);
 	world_make(&w, scene, folder, options.build, options.wrong, NULL);
 	if (options.quick)
 		from = first_call(&w);
-	for (i = worker;; i += options.workers) {
-		p.n = i / step + from;
+	for (i = crew_first(&options, worker);; i += crew_step(&options)) {
+		p.n = (unsigned int)i / step + from;
 		p.after = i % step == 1;
 		if (!try_point(&w, t, &p) || (t->shown >= SHOWN && !options.all))
 			break;
@@ -277,134 +226,51 @@ work(const struct scene *scene, unsigned int worker, struct tally *t)
 	world_free(&w);
 }
 
-static void
-add_up(struct tally *sum, const struct tally *t)
-{
-	sum->points += t->points;
-	sum->one += t->one;
-	sum->lost += t->lost;
-	sum->doubled += t->doubled;
-	sum->torn += t->torn;
-	sum->hung += t->hung;
-	sum->code += t->code;
-	sum->damaged += t->damaged;
-}
-
 static bool
 is_good(const struct tally *t)
 {
-	return t->points > 0 && t->one == t->points && t->hung == 0 && t->code == 0;
-}
+	const unsigned int *n = t->count;
 
-static void
-print(const struct scene *scene, const struct tally *t, long ms)
-{
-	printf("scene=\"%s\" points=%u one=%u lost=%u doubled=%u torn=%u damaged=%u hung=%u code=%u ms=%ld%s\n", scene->name,
-	    t->points, t->one, t->lost, t->doubled, t->torn, t->damaged, t->hung, t->code, ms, is_good(t) ? "" : " WRONG");
-	fflush(stdout);
-}
-
-static long
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long)(ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	return n[COUNT_POINTS] > 0 && n[COUNT_ONE] == n[COUNT_POINTS] && n[COUNT_HUNG] == 0 && n[COUNT_CODE] == 0;
 }
 
 static bool
-play(const struct scene *scene, struct tally *tallies)
+play(const struct scene *scene)
 {
-	struct tally sum = { .points = 0 };
+	static const enum count printed[] = { COUNT_POINTS, COUNT_ONE, COUNT_LOST, COUNT_DOUBLED, COUNT_TORN, COUNT_DAMAGED,
+		COUNT_HUNG, COUNT_CODE };
+	struct tally sum;
 	long began = now_ms();
-	unsigned int i;
-	bool broken = false;
-	int status;
+	bool whole = tally_workers(options.workers, work, scene, &sum);
 
-	memset(tallies, 0, WORKERS_MAX * sizeof(*tallies));
-	for (i = 0; i < options.workers; i++) {
-		pid_t pid = fork();
-
-		if (pid == -1)
-			die("fork");
-		if (pid == 0) {
-			work(scene, i, &tallies[i]);
-			_exit(0);
-		}
-	}
-	while (wait(&status) > 0)
-		broken = broken || status != 0;
-	for (i = 0; i < options.workers; i++)
-		add_up(&sum, &tallies[i]);
-	print(scene, &sum, now_ms() - began);
+	printf("scene=\"%s\"", scene->name);
+	tally_line(&sum, printed, sizeof(printed) / sizeof(printed[0]), began, is_good(&sum));
 	if (options.wrong != NULL)
-		return !broken && sum.lost + sum.doubled > 0;
-	return !broken && is_good(&sum);
+		return whole && sum.count[COUNT_LOST] + sum.count[COUNT_DOUBLED] > 0;
+	return whole && is_good(&sum);
 }
 
 static bool
-play_all(void)
+is_played(const struct scene *scene)
 {
-	static const struct scene plain = MAILDIR("of a wrong agent", .first = NO_FILE);
-	struct tally *tallies;
-	bool good = true;
-	size_t i;
-
-	tallies = mmap(NULL, WORKERS_MAX * sizeof(*tallies), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (tallies == MAP_FAILED)
-		die("mmap");
-	if (options.wrong != NULL)
-		return play(&plain, tallies);
-	for (i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++) {
-		if ((options.quick && !scenes[i].quick) || (options.only != NULL && strstr(scenes[i].name, options.only) == NULL))
-			continue;
-		good = play(&scenes[i], tallies) && good;
-	}
-	return good;
+	return (scene->quick || !options.quick) && (options.only == NULL || strstr(scene->name, options.only) != NULL);
 }
 
 int
 main(int argc, char **argv)
 {
-	int c;
+	const struct option table[] = {
+		{ 'a', .flag = &after_too }, { 'f', .flag = &options.all }, { 's', "scene", .text = &options.only },
+		{ 'w', "wrong-agent", .text = &options.wrong }, HARNESS_OPTIONS(&options), { 0 },
+	};
+	const struct command command = { "kill", "folder", table, 1 };
 
-	while ((c = getopt(argc, argv, "afj:qs:vw:")) != -1) {
-		switch (c) {
-		case 'a':
-			options.after = true;
-			break;
-		case 'f':
-			options.all = true;
-			break;
-		case 'j':
-			options.workers = (unsigned int)strtoul(optarg, NULL, 10);
-			break;
-		case 'q':
-			options.quick = true;
-			break;
-		case 's':
-			options.only = optarg;
-			break;
-		case 'v':
-			options.verbose = true;
-			break;
-		case 'w':
-			options.wrong = optarg;
-			break;
-		default:
-			usage();
-		}
-	}
-	options.build = getenv("BUILD");
-	if (optind != argc - 1 || options.workers < 1 || options.workers > WORKERS_MAX || options.build == NULL)
-		usage();
-	options.folder = realpath(argv[optind], NULL);
-	if (options.folder == NULL)
-		die(argv[optind]);
+	harness_read(&options, &command, argc, argv);
 	if (!trace_possible()) {
 		puts("SKIP: ptrace is forbidden here");
 		return 0;
 	}
-	return play_all() ? 0 : 1;
+	if (options.wrong != NULL)
+		return play(&scene_of_wrong) ? 0 : 1;
+	return scenes_play(&options, is_played, play) ? 0 : 1;
 }

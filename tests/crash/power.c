@@ -1,5 +1,5 @@
 /*
- * power [-fqv] [-d disk] [-j workers] [-n samples] [-r seed] [-s scene] [-x path] FOLDER: cut the power during a delivery.
+ * power [-fqv] [-d disk] [-j workers] [-n samples] [-r seed] [-S k/n] [-s scene] [-x path] FOLDER: cut the power during a delivery.
  *
  * A delivery is recorded, with all that it does to the disk (lib/record.h). For each of its operations, and for what a power cut
  * after it may leave (lib/loss.h), the folder is made like that and the message is delivered twice, without fault, in another boot.
@@ -8,34 +8,34 @@
  * lib/cut.h says which of the many states are tried. Then the message must be there exactly once. After the exit code 0 it must be
  * there before it is delivered again.
  *
+ * What it can't show: a disk that lies about its syncs, or file systems that keep less than lib/loss.h says; and of the states that
+ * are possible it makes those that lib/cut.h names, not all.
+ *
  *	-d  only this disk: posix, other, entry, journal, sectors; or weak, which must be found out: sync=auto where it does not
  *	    suffice
  *	-f  go on after 20 failures		-j  processes (2)
  *	-n  random choices for each operation	-q  the quick scenes; power cuts only before each sync and at the end
  *	-r  seed of the random choices		-s  scenes with this in their name
+ *	-S  only part k of n of the scenes
  *	-v  with the log of each failure	-x  without the syncs of paths with this in them: something must be wrong
  *
  * One line of key=value per scene and disk. Exit: 0 all is well (weak, -x: wrong), 1 not, or trouble with the test itself.
  */
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "lib/crew.h"
 #include "lib/cut.h"
 #include "lib/record.h"
 #include "lib/scenes.h"
 
-#define WORKERS_MAX 16
 #define SHOWN 20		/* failures per scene */
 #define THIS_BOOT 'a'
 #define BOOT_BEFORE 'b'
@@ -96,17 +96,10 @@ static const struct play {
 };
 #define PLAYS (sizeof(plays) / sizeof(plays[0]))
 
-struct tally {
-	unsigned int states, promised, one, excused, lost, doubled, torn, damaged, aside, hung, code;
-	unsigned int shown;
-};
-
-static struct {
-	bool all, quick, verbose;
-	unsigned int workers, samples;
-	const char *kind, *only, *without, *folder, *build;
-	uint64_t seed;
-} options = { .workers = 2, .samples = 4, .seed = 1 };
+static struct harness options = { HARNESS_DEFAULTS };
+static unsigned int samples = 4;
+static uint64_t seed = 1;
+static const char *only_kind, *without_syncs;
 
 /* One scene on one kind of disk. */
 struct run {
@@ -120,24 +113,6 @@ struct run {
 	struct cut cut;
 	struct tally t;
 };
-
-static void
-usage(void)
-{
-	fputs("usage: power [-fqv] [-d disk] [-j workers] [-n samples] [-r seed] [-s scene] [-x path] folder\n", stderr);
-	exit(1);
-}
-
-static void
-show_file(const char *path)
-{
-	size_t len;
-	char *bytes = read_whole(path, &len);
-
-	if (bytes != NULL)
-		fwrite(bytes, 1, len, stdout);
-	free(bytes);
-}
 
 /* The cut comes after the last operation: the delivery had exited with 0. */
 static bool
@@ -162,24 +137,11 @@ show(struct run *r, const char *what)
 }
 
 static bool
-fails(struct run *r, unsigned int *count, const char *what)
+fails(struct run *r, enum count c, const char *what)
 {
-	(*count)++;
+	r->t.count[c]++;
 	show(r, what);
 	return false;
-}
-
-/* What the loss of a ledger may cost. */
-static bool
-costs(struct run *r, unsigned int *count, const char *what)
-{
-	return r->kind->excuses ? (r->t.excused++, false) : fails(r, count, what);
-}
-
-static bool
-is_damaged(const struct world *w)
-{
-	return w->mails[OLD_ONE].seen != w->mails[OLD_ONE].want || w->mails[OLD_TWO].seen != w->mails[OLD_TWO].want;
 }
 
 /* What the power cut left, before anybody comes to its help. Of an mbox the end may be torn. */
@@ -190,13 +152,13 @@ check_at_once(struct run *r)
 	const struct mail *m = &r->w.mails[TARGET];
 
 	if (m->seen > m->want)
-		return fails(r, &r->t.doubled, "doubled at once");
+		return fails(r, COUNT_DOUBLED, "doubled at once");
 	if (is_promised(r) && m->seen < m->want)
-		return fails(r, &r->t.lost, "lost after exit 0");
-	if (is_damaged(&r->w))
-		return fails(r, &r->t.damaged, "an old message is damaged at once");
+		return fails(r, COUNT_LOST, "lost after exit 0");
+	if (world_is_damaged(&r->w))
+		return fails(r, COUNT_DAMAGED, "an old message is damaged at once");
 	if (torn > r->play->scene.torn && (is_promised(r) || !r->play->scene.mbox))
-		return fails(r, &r->t.torn, "torn at once");
+		return fails(r, COUNT_TORN, "torn at once");
 	return true;
 }
 
@@ -208,35 +170,32 @@ redeliver(struct run *r, const struct mail *m)
 	if (code == 0)
 		return true;
 	if (code == ENDED_HUNG)
-		return fails(r, &r->t.hung, "the next copy hung");
-	return fails(r, &r->t.code, "the next copy was not taken");
+		return fails(r, COUNT_HUNG, "the next copy hung");
+	return fails(r, COUNT_CODE, "the next copy was not taken");
 }
 
-static bool
+static void
 check_in_the_end(struct run *r)
 {
-	unsigned int torn = world_count(&r->w);
-	const struct mail *m = &r->w.mails[TARGET], *other = &r->w.mails[OTHER];
+	enum count verdict = world_verdict(&r->w);
+	char text[64];
 
-	if (is_damaged(&r->w))
-		return fails(r, &r->t.damaged, "an old message is damaged in the end");
-	if (m->seen < m->want || other->seen < other->want)
-		return fails(r, &r->t.lost, "lost in the end");
-	if (m->seen > m->want || other->seen > other->want)
-		return costs(r, &r->t.doubled, "doubled in the end");
-	if (torn > r->play->scene.torn)
-		return costs(r, &r->t.torn, "torn in the end");
-	if (!r->play->scene.fresh && world_logged(&r->w, "set aside as"))
-		return costs(r, &r->t.aside, "the ledger was thrown away");
-	r->t.one++;
-	return true;
+	if (verdict == COUNT_ONE && !r->play->scene.fresh && world_logged(&r->w, "set aside as"))
+		verdict = COUNT_ASIDE;
+	if (r->kind->excuses && (verdict == COUNT_TORN || verdict == COUNT_DOUBLED || verdict == COUNT_ASIDE))
+		verdict = COUNT_EXCUSED;
+	r->t.count[verdict]++;
+	if (verdict == COUNT_ONE || verdict == COUNT_EXCUSED)
+		return;
+	snprintf(text, sizeof(text), "%s in the end", verdict == COUNT_ASIDE ? "the ledger is set aside" : count_name(verdict));
+	show(r, text);
 }
 
 /* Something that has to be found out needs to be found once. */
 static bool
 is_control(const struct run *r)
 {
-	return r->kind->weak || options.without != NULL;
+	return r->kind->weak || without_syncs != NULL;
 }
 
 static bool
@@ -245,8 +204,8 @@ try_state(void *arg, const struct disk_file *state)
 	struct run *r = arg;
 	const struct mail *m = &r->w.mails[TARGET], *other = &r->w.mails[OTHER];
 
-	r->t.states++;
-	r->t.promised += is_promised(r);
+	r->t.count[COUNT_STATES]++;
+	r->t.count[COUNT_PROMISED] += is_promised(r);
 	disk_put(r->disk, state);
 	if (unlink(r->w.out) == -1 && errno != ENOENT)
 		die(r->w.out);
@@ -311,24 +270,15 @@ record(struct run *r, const char *aside)
 		fail(r, "the recorded delivery failed", code);
 	if (!record_is_whole(r->disk))
 		fail(r, "it did something to the disk that was not understood", 0);
-	for (i = 0; options.without != NULL && i < r->disk->ops_len; i++)
-		r->disk->ops[i].dropped = disk_is_sync(&r->disk->ops[i]) && strstr(r->disk->ops[i].path, options.without) != NULL;
+	for (i = 0; without_syncs != NULL && i < r->disk->ops_len; i++)
+		r->disk->ops[i].dropped = disk_is_sync(&r->disk->ops[i]) && strstr(r->disk->ops[i].path, without_syncs) != NULL;
 	return true;
 }
 
 static bool
 is_good(const struct tally *t)
 {
-	return t->states > 0 && t->one + t->excused == t->states;
-}
-
-static long
-now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (long)(ts.tv_sec * 1000 + ts.tv_nsec / 1000000);
+	return t->count[COUNT_STATES] > 0 && t->count[COUNT_ONE] + t->count[COUNT_EXCUSED] == t->count[COUNT_STATES];
 }
 
 /* Record and cut. Returns whether there is more to do: another point to kill the predecessor at. */
@@ -357,128 +307,66 @@ play_once(struct run *r, unsigned int worker)
 
 /* Returns whether all is well; with a control, whether that was found out. */
 static bool
-play(const struct play *p, const struct kind *kind, unsigned int worker)
+play(size_t i, unsigned int worker, void *arg)
 {
+	static const enum count printed[] = { COUNT_STATES, COUNT_PROMISED, COUNT_ONE, COUNT_EXCUSED, COUNT_LOST, COUNT_DOUBLED,
+		COUNT_TORN, COUNT_DAMAGED, COUNT_ASIDE, COUNT_HUNG, COUNT_CODE };
+	const struct play *p = &plays[i / KINDS];
+	const struct kind *kind = &kinds[i % KINDS];
 	static struct run r;
 	long began = now_ms();
 
+	(void)arg;
 	memset(&r, 0, sizeof(r));
 	r.play = p;
 	r.kind = kind;
 	r.cut.loss = kind->loss;
 	r.cut.quick = options.quick;
-	r.cut.samples = options.samples;
-	r.cut.random = (options.seed * 0x9e3779b97f4a7c15ULL) | 1;
+	r.cut.samples = samples;
+	r.cut.random = (seed * 0x9e3779b97f4a7c15ULL) | 1;
 	r.cut.state = try_state;
 	r.cut.arg = &r;
 	while (play_once(&r, worker))
 		;
-	printf("scene=\"%s\" disk=%s operations=%zu states=%u promised=%u one=%u excused=%u lost=%u doubled=%u torn=%u damaged=%u "
-	    "aside=%u hung=%u code=%u ms=%ld%s\n", p->scene.name, kind->name, r.operations, r.t.states, r.t.promised, r.t.one,
-	    r.t.excused, r.t.lost, r.t.doubled, r.t.torn, r.t.damaged, r.t.aside, r.t.hung, r.t.code, now_ms() - began,
-	    is_good(&r.t) ? "" : " WRONG");
-	fflush(stdout);
+	printf("scene=\"%s\" disk=%s operations=%zu", p->scene.name, kind->name, r.operations);
+	tally_line(&r.t, printed, sizeof(printed) / sizeof(printed[0]), began, is_good(&r.t));
 	return is_good(&r.t) != is_control(&r);
 }
 
 static bool
-is_played(const struct play *p, const struct kind *kind)
+is_played(size_t i)
 {
-	if (options.kind != NULL ? strcmp(options.kind, kind->name) != 0 : kind->weak || (options.quick && !kind->quick))
+	const struct play *p = &plays[i / KINDS];
+	const struct kind *kind = &kinds[i % KINDS];
+
+	if (only_kind != NULL ? strcmp(only_kind, kind->name) != 0 : kind->weak || (options.quick && !kind->quick))
 		return false;
 	if (options.only != NULL)
 		return strstr(p->scene.name, options.only) != NULL;
 	return !options.quick || p->scene.quick;
 }
 
-/* Each worker takes the next scene that nobody has. */
-static bool
-work(unsigned int worker, unsigned int *next)
-{
-	bool good = true;
-	size_t i;
-
-	while ((i = __atomic_fetch_add(next, 1, __ATOMIC_RELAXED)) < PLAYS * KINDS)
-		if (is_played(&plays[i / KINDS], &kinds[i % KINDS]))
-			good = play(&plays[i / KINDS], &kinds[i % KINDS], worker) && good;
-	return good;
-}
-
-static bool
-play_all(void)
-{
-	unsigned int i, *next = mmap(NULL, sizeof(*next), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	bool good = true;
-	int status;
-
-	if (next == MAP_FAILED)
-		die("mmap");
-	for (i = 0; i < options.workers; i++) {
-		pid_t pid = fork();
-
-		if (pid == -1)
-			die("fork");
-		if (pid == 0)
-			exit(work(i, next) ? 0 : 1);
-	}
-	while (wait(&status) > 0)
-		good = good && status == 0;
-	return good;
-}
-
 static void
-read_options(int argc, char **argv)
+name(size_t i, char *buf, size_t size)
 {
-	int c;
-
-	while ((c = getopt(argc, argv, "d:fj:n:qr:s:vx:")) != -1) {
-		switch (c) {
-		case 'd':
-			options.kind = optarg;
-			break;
-		case 'f':
-			options.all = true;
-			break;
-		case 'j':
-			options.workers = (unsigned int)strtoul(optarg, NULL, 10);
-			break;
-		case 'n':
-			options.samples = (unsigned int)strtoul(optarg, NULL, 10);
-			break;
-		case 'q':
-			options.quick = true;
-			break;
-		case 'r':
-			options.seed = strtoull(optarg, NULL, 10);
-			break;
-		case 's':
-			options.only = optarg;
-			break;
-		case 'v':
-			options.verbose = true;
-			break;
-		case 'x':
-			options.without = optarg;
-			break;
-		default:
-			usage();
-		}
-	}
+	snprintf(buf, size, "%s on %s", plays[i / KINDS].scene.name, kinds[i % KINDS].name);
 }
 
 int
 main(int argc, char **argv)
 {
-	read_options(argc, argv);
-	options.build = getenv("BUILD");
-	if (optind != argc - 1 || options.workers < 1 || options.workers > WORKERS_MAX || options.build == NULL)
-		usage();
-	options.folder = realpath(argv[optind], NULL);
-	if (options.folder == NULL)
-		die(argv[optind]);
+	const struct option table[] = {
+		{ 'f', .flag = &options.all }, { 'd', "disk", .text = &only_kind }, { 'n', "samples", .number = &samples },
+		{ 'r', "seed", .seed = &seed }, { 's', "scene", .text = &options.only }, { 'x', "path", .text = &without_syncs },
+		HARNESS_OPTIONS(&options), { 0 },
+	};
+	const struct command command = { "power", "folder", table, 1 };
+	const struct crew_scenes runs = { .len = PLAYS * KINDS, .is_played = is_played, .name = name, .play = play };
+
+	harness_read(&options, &command, argc, argv);
 	if (!trace_possible()) {
 		puts("SKIP: ptrace is forbidden here");
 		return 0;
 	}
-	return play_all() ? 0 : 1;
+	return crew_scenes(&options, &runs) ? 0 : 1;
 }

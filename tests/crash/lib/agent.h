@@ -11,6 +11,8 @@
 
 #include "mail.h"
 
+#define AGENT_OPERANDS "folder maildir|mbox home mailbox command [argument ...]"
+
 struct agent {
 	char *folder;		/* the harness's own */
 	char *out;		/* where what it says goes */

@@ -10,7 +10,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
+
+#include "dice.h"
 
 /* What a path is in a ledger. */
 enum part {
@@ -21,10 +22,6 @@ enum part {
 	PART_DATA = 16,		/* database and log */
 	PART_FOLDERS = PART_TOP | PART_ENV,
 	PART_FILES = PART_LOCK | PART_REGION | PART_DATA
-};
-
-struct dice {
-	uint64_t state;
 };
 
 struct place {
@@ -46,10 +43,6 @@ struct hurt {
 
 extern const struct hurt hurts[];
 extern const size_t hurts_len;
-
-/* Begin a sequence; numbers below `below`. */
-void dice_sow(struct dice *dice, uint64_t seed);
-unsigned int dice_roll(struct dice *dice, unsigned int below);
 
 bool hurt_applies(const struct hurt *hurt, enum part part);
 /* What an administrator does who reads the log: permissions as they were, strange things away. */

@@ -404,6 +404,27 @@ world_count(struct world *w)
 }
 
 bool
+world_is_damaged(const struct world *w)
+{
+	return w->mails[OLD_ONE].seen != w->mails[OLD_ONE].want || w->mails[OLD_TWO].seen != w->mails[OLD_TWO].want;
+}
+
+enum count
+world_verdict(struct world *w)
+{
+	unsigned int torn = world_count(w);
+	const struct mail *m = &w->mails[TARGET], *other = &w->mails[OTHER];
+
+	if (world_is_damaged(w))
+		return COUNT_DAMAGED;
+	if (m->seen < m->want || other->seen < other->want)
+		return COUNT_LOST;
+	if (torn > w->scene->torn)
+		return COUNT_TORN;
+	return m->seen > m->want || other->seen > other->want ? COUNT_DOUBLED : COUNT_ONE;
+}
+
+bool
 world_logged(const struct world *w, const char *text)
 {
 	size_t len;

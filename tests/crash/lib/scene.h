@@ -11,6 +11,7 @@
 
 #include "mail.h"
 #include "snapshot.h"
+#include "tally.h"
 #include "trace.h"
 
 #define SCENE_OPTIONS 4
@@ -88,6 +89,10 @@ int world_twin(const struct world *w, const struct mail *m);
 int world_tool(const struct world *w, const char *command);
 /* Count all. Returns how many torn things there are. */
 unsigned int world_count(struct world *w);
+/* Is an old message not there as it should be? After counting. */
+bool world_is_damaged(const struct world *w);
+/* Count all. Returns the worst of what is wrong: COUNT_DAMAGED, COUNT_LOST, COUNT_TORN or COUNT_DOUBLED; or COUNT_ONE. */
+enum count world_verdict(struct world *w);
 /* Has the log a line with this text? */
 bool world_logged(const struct world *w, const char *text);
 

@@ -61,6 +61,18 @@ read_whole(const char *path, size_t *len)
 	return bytes;
 }
 
+void
+show_file(const char *path)
+{
+	size_t len;
+	char *bytes = read_whole(path, &len);
+
+	if (bytes != NULL)
+		fwrite(bytes, 1, len, stdout);
+	free(bytes);
+	fflush(stdout);
+}
+
 static bool
 is_region(const char *path)
 {

@@ -19,5 +19,7 @@ void snapshot_free(struct snapshot **s);
 void remove_tree(const char *path);
 /* A whole file; a NUL follows the last byte. NULL: it is not there. */
 char *read_whole(const char *path, size_t *len);
+/* Print it, if it is there. */
+void show_file(const char *path);
 
 #endif
