@@ -9,7 +9,8 @@
  * Then it must have exited with 0 and the message is there exactly once, or with 75 and it is there at most once. Two more
  * deliveries, without faults, must exit with 0 and leave it there exactly once. With on-ledger-failure=deliver, where the ledger
  * was what failed and it exited with 0, they may leave it there twice, and it may itself, of a message that was there before: that
- * is counted as excused. A ledger that was thrown away for it counts as aside.
+ * is counted as excused. So is the piece of it that a predecessor's kill had left in the mbox, if it stays. A ledger that was thrown
+ * away for it counts as aside.
  *
  * What it can't show: two errors of different kinds in one delivery, a call that fails although it was executed (of that kind only
  * a write that is done in part is played), and errors of calls that lib/errors.c does not name.
@@ -214,6 +215,13 @@ was_there(const struct scene *scene)
 	return (scene->had && !scene->aged) || scene->target == CRASH_PUBLISHED || scene->target == CRASH_SYNCED;
 }
 
+/* What a killed predecessor left of the entry: only the record says whose that is, so without the ledger nobody may cut it off. */
+static unsigned int
+pieces(const struct scene *scene, bool excuse)
+{
+	return scene->torn + (excuse && scene->target == CRASH_TORN);
+}
+
 /* What the delivery said must be true before anybody comes to its help. */
 static bool
 check_at_once(struct world *w, struct tally *t, const struct outcome *o, bool excuse)
@@ -231,7 +239,7 @@ check_at_once(struct world *w, struct tally *t, const struct outcome *o, bool ex
 		return fails(w, t, o, COUNT_DOUBLED, "doubled at once");
 	if (o->code == 0 && m->seen < m->want)
 		return fails(w, t, o, COUNT_LOST, "exit 0, and the message is not there");
-	if (o->code == 0 && torn > w->scene->torn)
+	if (o->code == 0 && torn > pieces(w->scene, excuse))
 		return fails(w, t, o, COUNT_TORN, "exit 0, and something is torn");
 	return true;
 }
@@ -239,11 +247,14 @@ check_at_once(struct world *w, struct tally *t, const struct outcome *o, bool ex
 static void
 check_in_the_end(struct world *w, struct tally *t, const struct outcome *o, bool excuse)
 {
-	enum count verdict = world_verdict(w);
+	enum count verdict = world_verdict(w, w->scene->torn);
 	char text[64];
 
-	if (verdict == COUNT_DOUBLED && excuse)
-		verdict = COUNT_EXCUSED;
+	if (excuse && verdict != COUNT_ONE) {
+		verdict = world_verdict(w, pieces(w->scene, excuse));
+		if (verdict == COUNT_ONE || verdict == COUNT_DOUBLED)
+			verdict = COUNT_EXCUSED;
+	}
 	t->count[verdict]++;
 	if (verdict == COUNT_ONE || verdict == COUNT_EXCUSED)
 		return;

@@ -151,7 +151,7 @@ disturb(const struct world *w, struct tally *t, struct point *p)
 static void
 check_mail(struct world *w, struct tally *t, const struct point *p)
 {
-	enum count verdict = world_verdict(w);
+	enum count verdict = world_verdict(w, w->scene->torn);
 
 	t->count[verdict]++;
 	if (verdict != COUNT_ONE)

@@ -177,7 +177,7 @@ redeliver(struct run *r, const struct mail *m)
 static void
 check_in_the_end(struct run *r)
 {
-	enum count verdict = world_verdict(&r->w);
+	enum count verdict = world_verdict(&r->w, r->w.scene->torn);
 	char text[64];
 
 	if (verdict == COUNT_ONE && !r->play->scene.fresh && world_logged(&r->w, "set aside as"))

@@ -410,7 +410,7 @@ world_is_damaged(const struct world *w)
 }
 
 enum count
-world_verdict(struct world *w)
+world_verdict(struct world *w, unsigned int torn_ok)
 {
 	unsigned int torn = world_count(w);
 	const struct mail *m = &w->mails[TARGET], *other = &w->mails[OTHER];
@@ -419,7 +419,7 @@ world_verdict(struct world *w)
 		return COUNT_DAMAGED;
 	if (m->seen < m->want || other->seen < other->want)
 		return COUNT_LOST;
-	if (torn > w->scene->torn)
+	if (torn > torn_ok)
 		return COUNT_TORN;
 	return m->seen > m->want || other->seen > other->want ? COUNT_DOUBLED : COUNT_ONE;
 }

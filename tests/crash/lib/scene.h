@@ -91,8 +91,11 @@ int world_tool(const struct world *w, const char *command);
 unsigned int world_count(struct world *w);
 /* Is an old message not there as it should be? After counting. */
 bool world_is_damaged(const struct world *w);
-/* Count all. Returns the worst of what is wrong: COUNT_DAMAGED, COUNT_LOST, COUNT_TORN or COUNT_DOUBLED; or COUNT_ONE. */
-enum count world_verdict(struct world *w);
+/*
+ * Count all. Returns the worst of what is wrong: COUNT_DAMAGED, COUNT_LOST, COUNT_TORN or COUNT_DOUBLED; or COUNT_ONE. So many torn
+ * things may be there.
+ */
+enum count world_verdict(struct world *w, unsigned int torn_ok);
 /* Has the log a line with this text? */
 bool world_logged(const struct world *w, const char *text);
 
