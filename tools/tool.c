@@ -91,22 +91,10 @@ tool_usage(const struct tool *t, const char *fmt, ...)
 int
 tool_err(const struct err *err, int code)
 {
-	switch (err->status) {
-	case STATUS_CONFIG:
+	if (err->status == STATUS_CONFIG)
 		code = EX_CONFIG;
-		break;
-	case STATUS_USAGE:
+	else if (err->status == STATUS_USAGE)
 		code = EX_USAGE;
-		break;
-	case STATUS_NOUSER:
-		code = EX_NOUSER;
-		break;
-	case STATUS_CORRUPT:
-		code = EX_UNAVAILABLE;
-		break;
-	default:
-		break;
-	}
 	return tool_fail(code, "%s", err->text);
 }
 
