@@ -198,6 +198,47 @@ test_prune(void **state)
 	claim_as(f, 0, now + WINDOW, CLAIM_NEW, &claim);
 }
 
+static void
+test_stat(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_stat stat;
+	struct err err;
+	int root;
+
+	deliver_one(f, 1, NOW);
+	assert_int_equal(ledger_stat(f->ledger, &stat, &err), 0);
+	assert_int_equal(stat.duplicates, 0);
+	ledger_count_duplicate(f->ledger);
+	ledger_count_duplicate(f->ledger);
+	fixture_reopen(f);
+	assert_int_equal(ledger_stat(f->ledger, &stat, &err), 0);
+	assert_int_equal(stat.duplicates, 2);
+	assert_int_equal(stat.failures, 0);
+	assert_true(stat.exists);
+	assert_true(stat.bytes > 0);
+	ledger_crashed(f->ledger);		/* not inside the database: nobody is to blame */
+	assert_int_equal(ledger_stat(f->ledger, &stat, &err), 0);
+	assert_int_equal(stat.failures, 0);
+	assert_int_equal(ledger_prepare(f->ledger, &root, &err), 0);
+	assert_int_equal(root == -1, f->folder[0] == '\0');
+}
+
+static void
+test_unknown_kind(void **state)
+{
+	struct ledger_options options = { .url = "frob:/x" };
+	struct ledger *ledger = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(ledger_open(&ledger, &options, &err), -1);
+	assert_null(ledger);
+	assert_int_equal(err.status, STATUS_CONFIG);
+	options.url = "memory";		/* without its colon */
+	assert_int_equal(ledger_open(&ledger, &options, &err), -1);
+}
+
 int
 main(void)
 {
@@ -211,6 +252,8 @@ main(void)
 		EVERY_STORE(test_each),
 		EVERY_STORE(test_prefix),
 		EVERY_STORE(test_prune),
+		EVERY_STORE(test_stat),
+		cmocka_unit_test(test_unknown_kind),
 	};
 
 	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);

@@ -313,8 +313,16 @@ static void
 test_sweep(void **state)
 {
 	struct fixture *f = *state;
+	static const char *const foreign[] = {	/* whose name is nearly one of ours */
+		"1234.foreign.host", "x.M000001P1R01234567.host", "1.M00001P1R01234567.host", "1.M000001P1R0123456.host",
+		"1.M000001P1R01234567", "1.M000001P1R01234567.", "1.M000001P1R01234567Fabababab.elsewhe.host",
+		"1.M000001P1R01234567FababababababababAB.host",
+	};
+	const int others = (int)(sizeof(foreign) / sizeof(foreign[0]));
 	char with[MAILDIR_NAME_MAX], without[MAILDIR_NAME_MAX], young[MAILDIR_NAME_MAX], locked[MAILDIR_NAME_MAX], path[400];
+	struct err err;
 	int answer, fd;
+	size_t i;
 
 	maildir_name_make(with, &f->fp);
 	maildir_name_make(without, NULL);
@@ -324,7 +332,8 @@ test_sweep(void **state)
 	make_file(f, without, 37 * 3600);
 	make_file(f, young, 35 * 3600);
 	make_file(f, locked, 37 * 3600);
-	make_file(f, "1234.foreign.host", 1000 * 3600);
+	for (i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++)
+		make_file(f, foreign[i], 1000 * 3600);
 	snprintf(path, sizeof(path), "%s/tmp/%s", f->path, locked);
 	fd = open(path, O_RDONLY);
 	assert_int_equal(flock(fd, LOCK_EX), 0);	/* its writer lives */
@@ -334,10 +343,15 @@ test_sweep(void **state)
 	assert_int_equal(maildir_ops.sweep(f->box, f->now, named, &answer, NULL), 0);
 	answer = 0;
 	assert_int_equal(maildir_ops.sweep(f->box, f->now, named, &answer, NULL), 1);
-	assert_int_equal(files(f, "tmp", NULL), 3);
+	assert_int_equal(files(f, "tmp", NULL), 2 + others);
 	close(fd);
 	assert_int_equal(maildir_ops.sweep(f->box, f->now, named, &answer, NULL), 1);
-	assert_int_equal(files(f, "tmp", NULL), 2);
+	assert_int_equal(files(f, "tmp", NULL), 1 + others);
+	snprintf(path, sizeof(path), "%s/tmp", f->path);
+	assert_int_equal(chmod(path, 0), 0);
+	if (geteuid() != 0)
+		assert_int_equal(maildir_ops.sweep(f->box, f->now, named, &answer, &err), -1);
+	assert_int_equal(chmod(path, 0700), 0);
 }
 
 #define TEST(test) { #test, test, setup, teardown, NULL }
