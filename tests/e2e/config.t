@@ -44,6 +44,14 @@ takes "$HOME/File" '-c: only that file' -c file.conf
 takes "$HOME/File" '-c with a path' -c "$D/file.conf"
 takes "$HOME/Other" '-o wins over -c' -c file.conf -o mailbox='maildir:~/Other'
 refuses 'missing.conf: there is no such file' '-c with a missing file' -c missing.conf
+refuses 'missing/file.conf: there is no such file' '-c with a missing folder' -c missing/file.conf
+refuses 'is longer than [0-9]+ bytes' '-c with a path that is too long' -c "/$(printf '%05000d' 0)"
+mkdir searched
+cp file.conf searched/
+chmod 100 searched
+takes "$HOME/File" '-c in a folder that can not be listed' -c searched/file.conf
+chmod 700 searched
+rm -r searched
 mkdir folder
 refuses 'folder: is not a regular file' '-c with a folder' -c folder
 ln -s file.conf link.conf

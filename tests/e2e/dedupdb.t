@@ -63,6 +63,16 @@ exits 64 'option without its value' list --since
 complains 'needs a value' 'it says so'
 [ "$(wc -l <"$D/err")" -eq 2 ]
 ok $? 'an error is one line'
+exits 64 'unknown option, short' -x stat
+complains "unknown option '-x'" 'it is named'
+exits 64 'option that takes no value' list --pending=yes
+complains "option '--pending=yes' takes no value" 'it says so'
+for c in stat prune recover list; do
+	exits 64 "$c takes no arguments" $c m1
+done
+exits 75 'check takes one file' check "$D/m1" "$D/m2"
+exits 0 'help, the word' help
+says '^usage: dedupdb' 'a synopsis'
 exits 0 'help' --help
 says '^usage: dedupdb' 'a synopsis'
 for c in stat list show check prune forget recover; do
@@ -77,6 +87,9 @@ exits 0 'help for list, short' list -h
 exits 0 'version' -V
 says 'dedup-lda) [0-9]' 'a number'
 exits 0 'version, long' --version
+echo 'window = never' >"$D/conf"
+exits 78 'a wrong configuration file' -c "$D/conf" stat
+complains "$D/conf:1: " 'it is named'
 exits 78 'wrong configuration' -o nonsense=1 stat
 exits 78 'unknown ledger' -l frob:x stat
 exits 77 'somebody else without being root' -d root stat
@@ -194,6 +207,7 @@ exits 0 'show of a prefix in upper case' show "$(printf '%.20s' "$f1" | tr a-f A
 says "^fingerprint *$f1$" 'the same record'
 exits 0 'show --json FINGERPRINT' show --json "$f1"
 json 'len(d["records"]), d["records"][0]["state"], d["records"][0]["expired"]' '1 delivered False' 'one record'
+exits 66 'more digits than a fingerprint has are a file that is not there' show "${f1}0"
 exits 66 'a prefix that is too short is a file that is not there' show 0123456789abcde
 exits 66 'show of a missing file' show "$D/nothing"
 exits 64 'show of nothing' show
@@ -249,6 +263,10 @@ says 'T[0-9:]*-05:00	' 'text has local time with its offset'
 unset TZ
 
 # alias-copies = each
+exits 0 'on-duplicate = tag' -o on-duplicate=tag show "$D/m1"
+says 'another one is delivered with a tag' 'what becomes of the next copy'
+exits 0 'on-duplicate = folder' -o on-duplicate=folder:copies show "$D/m1"
+says 'another one is filed in the folder for duplicates' 'what becomes of the next copy'
 exits 64 'show with alias-copies = each needs the address' -o alias-copies=each show "$D/m1"
 exits 0 'show -a' -o alias-copies=each show -a Sales@Example.org "$D/m1"
 says 'sales@example.org' 'the address is in the scope'
@@ -338,7 +356,11 @@ says '^health *a process died' 'it says so'
 exits 0 'stat again' stat
 says '^health *healthy$' 'counting repaired it'
 chmod 000 "$D/L"
-exits 69 'stat of a ledger that can not be opened' stat
+for c in stat list recover prune "show $f1" "show $D/m4" "forget $f1"; do
+	# shellcheck disable=SC2086 # several words
+	exits 69 "a ledger that can not be opened: $c" $c
+	complains "$D/L: Permission denied" 'it says why'
+done
 exits 75 'check with it' check "$D/m4"
 chmod 700 "$D/L"
 

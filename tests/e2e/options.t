@@ -72,6 +72,14 @@ ok 'it says so' grep -q '^would discard it: a duplicate of the message delivered
 exits 0 'the same with a tag' -n -o on-duplicate=tag <m
 ok 'it says so' grep -q '^would deliver it with a tag: ' out
 is "$(copies)" 1 'one copy'
+chmod 000 L
+defers "open ledger $D/L: Permission denied" 'a dry run with a ledger that can not be opened' -n <m
+chmod 700 L
+{ "$BUILD/dedup-lda" -n -o "mailbox=$mailbox" -o "ledger=$ledger" <m >/dev/full; } 2>err
+is "$?" 75 'a dry run on a full disk: exit 75'
+matches "$(cat err)" '^4\.3\.0 write to standard output' 'it says so'
+exits 75 'a dry run of a folder in place of a message' -n <"$D"
+matches "$(head -n 1 err)" '^4\.3\.0 .*Is a directory' 'it says so'
 
 # Silence and talk.
 for o in 2 3 2; do

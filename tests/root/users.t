@@ -69,6 +69,72 @@ all 0 prune prune --older-than 0s
 is "$(cat out)" 'ann: 1 record deleted
 joe: 2 records deleted' 'prune: whose, and how many'
 
+# Ledgers in the folder for users whom no directory lists, of whoever owns them; their own users are told of once. One owner is unknown.
+if mount -t tmpfs -o mode=755 tmpfs /var/lib; then
+	mkdir /var/lib/dedup-lda
+	for name in joe ann root; do
+		install -d -o $name -m 700 /var/lib/dedup-lda/$name
+	done
+	install -d -o 60999 -m 700 /var/lib/dedup-lda/nobody-of-that-name
+	: >/var/lib/dedup-lda/file
+	message 3 | for_user joe -o ledger=bdb:/var/lib/dedup-lda/joe
+	is "$rc" 0 'a ledger in the folder for all'
+	all 0 'a ledger in the folder for all' -o 'ledger=bdb:/var/lib/dedup-lda/%u' --json stat
+	is "$(python3 -c 'import json
+for line in open("out"):
+    o = json.loads(line)
+    print(o["user"], o["records"])')" 'joe 1' 'a ledger in the folder for all: each once, and only who has one'
+	rm -r /var/lib/dedup-lda
+	: >/var/lib/dedup-lda
+	all 75 'a file in place of that folder' stat
+	ok 'a file in place of that folder: why' grep -q 'open /var/lib/dedup-lda: Not a directory' err
+	umount /var/lib
+else
+	skip 'ledgers in the folder for all' 'can not mount here'
+fi
+all 78 'a wrong -o' -o window=never stat
+is "$(wc -l <err)" 1 'a wrong -o: told once'
+
+# Root and the ledger of a user: a command works on it as that user.
+alone() {	# alone CODE NAME ARGUMENT...: without -A
+	what=$2 code=$1
+	shift 2
+	"$BUILD/dedupdb" "$@" >out 2>err
+	is $? "$code" "$what: exit $code" || diag "$(head -n 3 err)"
+}
+for_user joe <m
+alone 0 "root and joe's ledger" -l bdb:/home/joe/.dedup-lda --json stat
+is "$(python3 -c 'import json; print(json.load(open("out"))["records"])')" 1 "root and joe's ledger: what is in it"
+is "$(find /home/joe -uid 0)" '' "root and joe's ledger: no file became that of root"
+for_user joe <m
+is "$rc" 0 "root and joe's ledger: joe can still use it"
+alone 0 'with -d' -d joe --json stat
+is "$(python3 -c 'import json; print(json.load(open("out"))["duplicates"])')" 2 'with -d: the same'
+cp -a /home/joe/.dedup-lda "$D/orphan"
+chown -R 60999 "$D/orphan"
+alone 77 'a ledger of a user that is not there' -l "bdb:$D/orphan" stat
+ok 'a ledger of a user that is not there: why' grep -q 'belongs to the unknown user 60999: run dedupdb as that user' err
+alone 0 "root's own ledger" -l "bdb:$D/own" stat
+alone 64 'root without -d' stat
+ok 'root without -d: why' grep -q 'root has no ledger: say whose with -d user, or which with -l ledger' err
+alone 64 'root, and mail' -l bdb:/home/joe/.dedup-lda recover
+ok 'root, and mail: why' grep -q "touches a user's mail and never does so as root" err
+alone 64 '-d root' -d root stat
+ok '-d root: why' grep -q 'will not work as root' err
+alone 67 '-d nobody' -d nobody-of-that-name stat
+ok '-d nobody: why' grep -q 'user nobody-of-that-name: no such user' err
+
+# A child that dies is trouble of its user.
+if can_trace; then
+	strace -f -o trace.out -e trace=openat -P /home/ann/.dedup-lda -e inject=openat:signal=KILL:when=1 \
+	    "$BUILD/dedupdb" -A --json stat >out 2>err
+	is $? 75 'a child that is killed: exit 75'
+	ok 'a child that is killed: whose' grep -q '^dedupdb: ann: ended by signal 9$' err
+	is "$(grep -c '"user":"joe"' out)" 1 'a child that is killed: the others are looked at all the same'
+else
+	skip 'a child that is killed' 'strace can not trace here'
+fi
+
 # The command line.
 all 64 'with -d' -d joe stat
 all 64 'a command for one ledger' list
