@@ -187,7 +187,7 @@ peers-crash:
 	mv $(BUILD)/peers-crash.new $(BUILD)/peers-crash.md
 	cat $(BUILD)/peers-crash.md
 
-## coverage: which share of each file's lines the unit and end-to-end tests execute; text and HTML below build/coverage
+## coverage: which share of each file's lines the tests execute (as root: what root does, too); text and HTML below build/coverage
 coverage:
 	tools/packages build check coverage
 	tests/coverage $(BUILD)/coverage
