@@ -68,7 +68,7 @@ all: $(PROGRAMS)
 $(BUILD)/dedup-lda: $(AGENT_OBJECTS) $(LIBRARIES)
 	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
 
-$(BUILD)/dedup-lda-nss: $(BUILD)/obj/lda/nss_main.o
+$(BUILD)/dedup-lda-nss: $(BUILD)/obj/lda/nss_main.o $(LIBRARIES)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
 
 # Changes only when LIBEXECDIR does.
