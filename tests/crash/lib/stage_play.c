@@ -319,6 +319,7 @@ stage_play(struct stage *s)
 	if (s->play->when == CROWDED)
 		crowd(s);
 	healed = heal(s, obstacle);
+	count_mails(s);
 	for (i = 0; i < s->next && obstacle; i++)	/* nobody recorded them */
 		s->allowed[KNOWN + i] = s->mails[KNOWN + i].seen + 1;
 	if (healed == -1 && !obstacle)
