@@ -96,11 +96,13 @@ enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *e
 enum bdb_opening {
 	BDB_AS_IT_IS,
 	BDB_RECOVER,		/* creates what is missing, and checks that database and log belong together */
-	BDB_RECOVER_VERIFY	/* the same, and looks at every page of the database: Berkeley DB goes round in circles on damaged ones */
+	BDB_RECOVER_VERIFY	/* the same, and looks at every page of the database */
 };
 
 /* Open the environment and the database; 0 or -1. */
 int bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err);
+/* Look at every page of the open database. Takes about 0.1 s for 100,000 records. 0, or -1: it is damaged. */
+int bdb_verify(struct bdb *b, struct err *err);
 /* Close both; 0, or -1 when the environment is not fit to be used again without recovery. */
 int bdb_env_close(struct bdb *b);
 /* Forget both without touching the shared memory, which is damaged, or not the current one any more. */

@@ -265,14 +265,14 @@ assume_existing(const char *name, int *is_folder)
 }
 
 static int
-configure(DB_ENV *env, const char *tmp)
+configure(DB_ENV *env)
 {
 	int ret = env->set_cachesize(env, 0, CACHE_BYTES, 1);
 
 	if (ret == 0)	/* its mutexes are never contended: do not ask how many processors could spin */
 		ret = env->mutex_set_tas_spins(env, 1);
-	if (ret == 0)	/* nor for a folder for temporary files: only a verification of many pages makes any */
-		ret = env->set_tmp_dir(env, tmp);
+	if (ret == 0)	/* nor for a folder for temporary files: nothing here makes any */
+		ret = env->set_tmp_dir(env, "/nonexistent");
 	if (ret == 0)
 		ret = env->set_lg_max(env, LOG_BYTES);
 	if (ret == 0)
@@ -296,7 +296,7 @@ open_environment(struct bdb *b, bool recover, struct err *err)
 	}
 	b->env->app_private = b;
 	b->env->set_errcall(b->env, complain);
-	ret = configure(b->env, recover ? b->env_path : "/nonexistent");
+	ret = configure(b->env);
 	if (ret == 0)
 		ret = b->env->open(b->env, b->env_path, recover ? flags | DB_CREATE | DB_RECOVER : flags, 0600);
 	if (ret == 0)
@@ -358,21 +358,6 @@ check_log(struct bdb *b, struct err *err)
 	return later == 0 ? 0 : -1;
 }
 
-static int
-verify(struct bdb *b, struct err *err)
-{
-	struct stat st;
-	DB *db;
-	int ret;
-
-	if (fstatat(b->dir, "env/" DB_FILE, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT)
-		return 0;
-	ret = db_create(&db, b->env, 0);
-	if (ret == 0)
-		ret = db->verify(db, DB_FILE, NULL, NULL, 0);	/* frees db */
-	return ret == 0 ? 0 : (bdb_fail(b, "verify", ret, err), -1);
-}
-
 int
 bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 {
@@ -384,8 +369,8 @@ bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 		return -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
-	if (open_environment(b, recover, err) == -1 || (how == BDB_RECOVER_VERIFY && verify(b, err) == -1) ||
-	    open_database(b, recover, err) == -1)
+	if (open_environment(b, recover, err) == -1 || open_database(b, recover, err) == -1 ||
+	    (how == BDB_RECOVER_VERIFY && bdb_verify(b, err) == -1))
 		return -1;
 	return recover ? check_log(b, err) : 0;
 }
