@@ -170,6 +170,18 @@ name_byte(struct copier *c, char b, struct err *err)
 	return c->part == COPY_BODY ? put_held(c, err) : 0;
 }
 
+/* What kind of line b begins; only a line that a field can begin is looked at more closely. */
+static int
+line_start(struct copier *c, char b, struct err *err)
+{
+	bool lines = c->options->follows || c->options->head[0] != '\0';
+
+	c->part = b > 32 && b < 127 && b != ':' ? COPY_HEADER : COPY_BODY;
+	c->line = LINE_NAME;
+	c->name_len = 0;
+	return is_blank(b) && !c->inside && lines ? put(c, "\n", 1, err) : 0;
+}
+
 /* Bytes of the header; *used of them are done with. */
 static int
 header(struct copier *c, const char *p, size_t len, size_t *used, struct err *err)
@@ -179,12 +191,8 @@ header(struct copier *c, const char *p, size_t len, size_t *used, struct err *er
 	*used = 0;
 	if (c->line == LINE_START && c->inside && is_blank(*p))
 		c->line = LINE_REST;
-	if (c->line == LINE_START) {
-		c->part = *p > 32 && *p < 127 && *p != ':' ? COPY_HEADER : COPY_BODY;
-		c->line = LINE_NAME;
-		c->name_len = 0;
-		return 0;
-	}
+	if (c->line == LINE_START)
+		return line_start(c, *p, err);
 	if (c->line != LINE_REST) {
 		*used = 1;
 		return name_byte(c, *p, err);

@@ -3,7 +3,8 @@
  *
  * A copier is a filter: bytes go in in pieces of any size, and come out at a sink with the envelope lines removed, the added header
  * lines in front, old Return-Path fields left out and, for mbox, lines that look like separators quoted (mboxrd). It never changes
- * the body otherwise.
+ * the body otherwise. Where the message begins with a blank and so has no header (see message.h), an empty line ends the added one:
+ * otherwise that line would continue the last of the added fields.
  */
 #ifndef COPY_H
 #define COPY_H
@@ -19,6 +20,7 @@
 
 struct copy_options {
 	const char *head;	/* header lines that come first; "" for none */
+	bool follows;		/* header lines are there already */
 	bool drop_return_path;
 	bool quote_from;	/* mboxrd: one more '>' before ^>*From */
 };

@@ -124,7 +124,7 @@ head_make(struct mbox_entry *e, const struct mailbox_options *options, int fd, c
 int
 entry_replay(const struct mbox_entry *e, const struct message *m, const struct sink *to, struct err *err)
 {
-	struct copy_options options = { .head = "", .drop_return_path = e->drop_return_path, .quote_from = true };
+	struct copy_options options = { .head = "", .follows = true, .drop_return_path = e->drop_return_path, .quote_from = true };
 	struct copier *c = malloc(sizeof(*c));
 	int ret = -1;
 

@@ -101,6 +101,10 @@ printf 'Subject: s\nFrom nobody\nMessage-ID: <late@x>\n' >in
 printf 'Subject: s\n>From nobody\nMessage-ID: <late@x>\n\n' >in.q
 entry in.q
 exact 'a separator in the header'
+printf ' folded\n'"$head"'\nFrom a\n' >in
+printf '\n folded\n'"$head"'\n>From a\n\n' >in.q
+entry in.q
+exact 'a first line that begins with a blank continues no field of ours'
 printf "$head"'\nhi\n\n\n' >in
 { cat in && printf '\n'; } >in.q
 entry in.q

@@ -152,9 +152,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_quoted(&quoted, &plain);
 
 	bytes_text(&want, HEAD);
+	if (plain.len > 0 && (plain.p[0] == ' ' || plain.p[0] == '\t'))
+		bytes_text(&want, "\n");
 	drop_return_path(&want, plain.p, plain.len);
 	copy(&dropped, &(struct copy_options){ .head = HEAD, .drop_return_path = true }, data, size);
 	must(same_bytes(dropped.p, dropped.len, want.p, want.len));
+	check_reread(data, size, &dropped);
 	copy(&quoted, &(struct copy_options){ .head = HEAD, .drop_return_path = true, .quote_from = true }, data, size);
 	check_quoted(&quoted, &dropped);
 

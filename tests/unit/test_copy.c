@@ -113,6 +113,23 @@ test_envelope(void **state)
 	check(&drop, "", "Return-Path: <new@x>\n");
 }
 
+/* A message that begins with a blank has no header: the added lines must not take its first line as a continuation. */
+static void
+test_blank_first(void **state)
+{
+	static const struct copy_options follows = { .head = "", .follows = true, .quote_from = true };
+
+	(void)state;
+	check(&plain, " a\nB: c\n", " a\nB: c\n");
+	check(&both, " a\nB: c\n\nd\n", "X: y\n\n a\nB: c\n\nd\n");
+	check(&both, "From a@b\n\ta\nFrom b\n", "X: y\n\n\ta\n>From b\n");
+	check(&follows, " a\n", "\n a\n");
+	check(&follows, "A: b\n c\n\n d\n", "A: b\n c\n\n d\n");
+	check(&follows, "text\n d\n", "text\n d\n");
+	check(&follows, "\n d\n", "\n d\n");
+	check(&both, "Return-Path: a\n b\n\n d\n", "X: y\n\n d\n");
+}
+
 static void
 test_return_path(void **state)
 {
@@ -125,7 +142,7 @@ test_return_path(void **state)
 	    "Return-Path: <new@x>\nReturn-Paths: 1\nReturn-Pat: 2\nReturn-Path x: 3\nReturn-Path: 4\n");
 	check(&drop, "A: b\n Return-Path: c\nReturn-Path: d", "Return-Path: <new@x>\nA: b\n Return-Path: c\n");
 	check(&drop, "A: b\nReturn-Pa", "Return-Path: <new@x>\nA: b\nReturn-Pa");
-	check(&drop, " A: b\nReturn-Path: d\n", "Return-Path: <new@x>\n A: b\nReturn-Path: d\n");
+	check(&drop, " A: b\nReturn-Path: d\n", "Return-Path: <new@x>\n\n A: b\nReturn-Path: d\n");
 	check(&drop, "Return-Path: d\n:\nReturn-Path: e\n", "Return-Path: <new@x>\n:\nReturn-Path: e\n");
 	check(&drop, "Return-Path: d\n\rReturn-Path: e\n", "Return-Path: <new@x>\n\rReturn-Path: e\n");
 	check(&drop, "A\x80: b\nReturn-Path: e\n", "Return-Path: <new@x>\nA\x80: b\nReturn-Path: e\n");
@@ -263,6 +280,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_unchanged),
 		cmocka_unit_test(test_envelope),
+		cmocka_unit_test(test_blank_first),
 		cmocka_unit_test(test_return_path),
 		cmocka_unit_test(test_name_limit),
 		cmocka_unit_test(test_quoting),
