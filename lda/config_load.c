@@ -36,6 +36,22 @@ resolve_mailbox(struct config *config, const struct identity *who, struct err *e
 	return expand_value(&config->mailbox_path, "mailbox", path, config, who, err);
 }
 
+/* Who holds fcntl, too, is safe from being taken for dead: see lock.c. A dotlock alone is only safe while its holder ends before others
+ * may break it. */
+static int
+check_locks(const struct config *config, struct err *err)
+{
+	size_t i;
+
+	for (i = 0; i < MBOX_LOCKS; i++)
+		if (config->mbox_locks[i] == MBOX_LOCK_FCNTL)
+			return 0;
+	if (config->mailbox_ops != &mbox_ops || config->time_limit <= config->stale_lock_time)
+		return 0;
+	return err_set(err, STATUS_CONFIG, "mbox-locks: without fcntl, a lock in use could be taken for a left-over one: time-limit must "
+	    "not be above stale-lock-time");
+}
+
 static int
 resolve_ledger(struct config *config, const struct identity *who, struct err *err)
 {
@@ -96,7 +112,7 @@ int
 config_resolve(struct config *config, const struct identity *who, struct err *err)
 {
 	forget_resolved(config);
-	if (resolve_mailbox(config, who, err) != 0 || resolve_ledger(config, who, err) != 0 ||
+	if (resolve_mailbox(config, who, err) != 0 || check_locks(config, err) != 0 || resolve_ledger(config, who, err) != 0 ||
 	    resolve_scope(config, who, err) != 0)
 		return -1;
 	if (config->log_target == LOG_TO_FILE)

@@ -363,6 +363,26 @@ test_load(void **state)
 }
 
 static void
+test_locks(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_path(f, "mbox:/v/%u", &joe, "/v/joe");
+	assert_int_equal(config_set(f->config, "time-limit=601", &f->err), 0);
+	assert_int_equal(config_resolve(f->config, &joe, &f->err), 0);
+	assert_int_equal(config_set(f->config, "mbox-locks=dotlock", &f->err), 0);
+	assert_refused(f, config_resolve(f->config, &joe, &f->err), "stale-lock-time");
+	assert_int_equal(config_set(f->config, "time-limit=10m", &f->err), 0);
+	assert_int_equal(config_resolve(f->config, &joe, &f->err), 0);
+	assert_int_equal(config_set(f->config, "stale-lock-time=599s", &f->err), 0);
+	assert_refused(f, config_resolve(f->config, &joe, &f->err), "stale-lock-time");
+	assert_int_equal(config_set(f->config, "mbox-locks=fcntl", &f->err), 0);
+	assert_int_equal(config_resolve(f->config, &joe, &f->err), 0);
+	assert_int_equal(config_set(f->config, "mbox-locks=dotlock", &f->err), 0);
+	assert_path(f, "maildir:/v/%u", &joe, "/v/joe");	/* which has no locks */
+}
+
+static void
 test_options(void **state)
 {
 	struct fixture *f = *state;
@@ -405,6 +425,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_writers, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_owners, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_load, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_locks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_options, setup, teardown),
 	};
 
