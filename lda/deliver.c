@@ -32,6 +32,7 @@ struct work {
 	char *head;
 	struct sink spill;		/* ours, in front of the mailbox's */
 	const struct sink *box_spill;
+	struct err no_stage;		/* why a large message could not be staged while it was read, or STATUS_OK */
 	struct fingerprint fp;
 	bool known;			/* fp is valid: the message can be recorded */
 	struct err no_ledger;		/* why it can't be used, or STATUS_OK */
@@ -85,6 +86,7 @@ make_head(struct work *w, struct err *err)
 	return 0;
 }
 
+/* If that fails, the message is read on: no room is needed for a duplicate, and none for a copy that can be helped. */
 static int
 spill(void *arg, const void *buf, size_t len, struct err *err)
 {
@@ -92,7 +94,9 @@ spill(void *arg, const void *buf, size_t len, struct err *err)
 
 	if (make_head(w, err) == -1)
 		return -1;
-	return w->box_spill->write(w->box_spill->arg, buf, len, err);
+	if (w->no_stage.status == STATUS_OK)
+		(void)w->box_spill->write(w->box_spill->arg, buf, len, &w->no_stage);
+	return 0;
 }
 
 /* What comes with a copy that is delivered although it is a duplicate needs the message again. */
@@ -172,6 +176,10 @@ stage(struct work *w, struct err *err)
 {
 	bool again = w->intent.len > 0;
 
+	if (w->no_stage.status != STATUS_OK) {
+		*err = w->no_stage;
+		return -1;
+	}
 	/* A Maildir's stage serves again, an mbox's does not: its place may be another now. */
 	if (again && w->ops->lock == NULL)
 		return 0;
@@ -198,6 +206,18 @@ ledger_failed(struct work *w, const struct err *why, struct err *err)
 	if (w->d->config->on_ledger_failure == LEDGER_DELIVER)
 		return 0;
 	*err = *why;
+	err_retry(err);
+	return -1;
+}
+
+/* The same for a delivery that has not begun. It is never rejected: only the ledger could say that the message was not accepted before. */
+static int
+deliver_without(struct work *w, const struct err *why, struct err *err)
+{
+	if (ledger_failed(w, why, err) == -1)
+		return -1;
+	if (deliver_unrecorded(w, err) == 0)
+		return 0;
 	err_retry(err);
 	return -1;
 }
@@ -250,7 +270,6 @@ help(struct work *w, struct err *err)
 	case SETTLE_GONE:
 		return 0;
 	default:
-		err_retry(err);
 		return -1;
 	}
 }
@@ -342,23 +361,27 @@ round_once(struct work *w, struct err *err)
 static int
 deliver_once(struct work *w, struct err *err)
 {
+	bool recorded = false;
 	struct err why;
 	int i, done = 0;
 
 	if (w->no_ledger.status != STATUS_OK)
-		return ledger_failed(w, &w->no_ledger, err) == -1 ? -1 : deliver_unrecorded(w, err);
+		return deliver_without(w, &w->no_ledger, err);
 	for (i = 0; i < ROUNDS_MAX && done == 0; i++) {
 		if (ledger_claim(w->d->ledger, &w->fp, clock_now(), &w->claim, &why) == -1)
-			return ledger_failed(w, &why, err) == -1 ? -1 : deliver_unrecorded(w, err);
+			return deliver_without(w, &why, err);
+		recorded = w->claim.present;
 		done = round_once(w, err);
 	}
+	if (done == -1 && recorded)
+		err_retry(err);		/* an earlier copy may have been accepted */
 	if (done != 0)
 		return done == 1 ? 0 : -1;
 	if (!w->claim.attempted)
 		return err_set(err, STATUS_TEMP, "too many copies at the same time");
 	/* It can be repaired and read, and never written: no message may wait for that. */
 	err_set(&why, STATUS_TEMP, "ledger: each commit failed, and nothing of it was there");
-	return ledger_failed(w, &why, err) == -1 ? -1 : deliver_unrecorded(w, err);
+	return deliver_without(w, &why, err);
 }
 
 /* Crashes of the past leave stages that nobody comes back for. Looking for them costs a folder's listing, so one delivery in
@@ -401,11 +424,12 @@ log_outcome(const struct work *w, const struct err *err)
 {
 	const struct config *config = w->d->config;
 	struct head_options head = head_options(w->d);
+	bool rejected = err != NULL && err->status == STATUS_QUOTA && config->reject_over_quota;
 	struct log_line line;
 	char mailbox[PATH_MAX + 16];
 
 	line.len = 0;
-	log_add(&line, "action", err == NULL ? w->action : "deferred");
+	log_add(&line, "action", err == NULL ? w->action : rejected ? "rejected" : "deferred");
 	if (w->message != NULL)
 		log_message(w, &line);
 	log_add(&line, "user", w->d->user);
@@ -454,9 +478,11 @@ deliver(const struct delivery *d, int fd, struct err *err)
 	w->start_ms = clock_ms();
 	w->ops = d->config->mailbox_ops;
 	mailbox_options(d, &w->options);
-	w->staged = true;	/* a spill that failed half-way */
+	w->staged = true;	/* if reading ends early: a spill may have begun */
 	ret = start(w, fd, err);
-	if (ret == 0)
+	if (ret == -1)
+		err_retry(err);		/* the ledger has not been asked yet: see deliver_without() */
+	else
 		ret = d->ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
 	log_outcome(w, ret == 0 ? NULL : err);
 	if (ret == 0)

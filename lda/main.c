@@ -176,8 +176,10 @@ run(struct agent *a, struct err *err)
 	if (clean_environment(err) == -1 || become_user(a, err) == -1 || load(a, err) == -1)
 		return -1;
 	exit_after((unsigned int)a->config->time_limit);
-	if (log_open(&a->log, a->config, a->options.verbose, err) == -1 || open_the_ledger(a, err) == -1)
+	if (log_open(&a->log, a->config, a->options.verbose, err) == -1 || open_the_ledger(a, err) == -1) {
+		err_retry(err);		/* the log's quota says nothing about the message */
 		return -1;
+	}
 	d.config = a->config;
 	d.log = a->log;
 	d.ledger = a->ledger;

@@ -29,10 +29,11 @@ quota() {
 	run=
 	ok "$title: the quota did it" grep -q EDQUOT trace.out
 	case $code in
-	77) matches "$(head -n 1 err)" '^5\.2\.2 .*Disk quota exceeded' "$title: the first line says so" ;;
-	*) matches "$(head -n 1 err)" '^4\.3\.0 .*Disk quota exceeded' "$title: the first line says so" ;;
+	77) matches "$(head -n 1 err)" '^5\.2\.2 .*Disk quota exceeded' "$title: the first line says so" && act=rejected ;;
+	*) matches "$(head -n 1 err)" '^4\.3\.0 .*Disk quota exceeded' "$title: the first line says so" && act=deferred ;;
 	esac
 	is "$(lines err)" 1 "$title: one line"
+	matches "$(tail -n 1 log)" "action=$act " "$title: $act"
 }
 if can_trace; then
 	reject='-o over-quota=reject'
@@ -55,6 +56,25 @@ if can_trace; then
 				retried $in "$what, $call"
 			done
 		done
+		# What the ledger knows needs no room, and is never rejected.
+		maildir
+		exits 0 "Maildir, $in, the first copy" <$in
+		run="strace -f -o trace.out -P $D/M/tmp -e trace=openat -e inject=openat:error=EDQUOT"
+		does duplicate "Maildir, $in, a duplicate" $reject <$in
+		is "$(copies) $(staged)" '1 0' "Maildir, $in, a duplicate: one copy, nothing left"
+		exits 75 "Maildir, $in, a duplicate to be tagged" -o on-duplicate=tag $reject <$in
+		run=
+		maildir
+		run=$(kill_at "$RENAME" 1 "$D/M/new")
+		lda <$in
+		run="strace -f -o trace.out -P $D/M/tmp -e trace=openat -e inject=openat:error=EDQUOT"
+		does helped "Maildir, $in, a copy that can be helped" $reject <$in
+		run=
+		is "$(copies) $(staged)" '1 0' "Maildir, $in, a copy that can be helped: one copy, nothing left"
+		maildir
+		mkdir L && touch L/env && chmod 500 L
+		quota 75 openat "$D/M/tmp" "Maildir, $in, the ledger can't say" $reject
+		chmod 700 L
 		maildir
 		quota 75 "$RENAME" "$D/M/new" "Maildir, $in, the rename into new/" -o over-quota=reject
 		is "$(copies) $(staged)" '0 1' "Maildir, $in, the rename into new/: staged and recorded"
