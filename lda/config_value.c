@@ -9,9 +9,9 @@
 
 #include "config_value.h"
 #include "expand.h"
+#include "maildir_folder.h"
 
 #define DURATION_MAX (100 * INT64_C(365) * 86400)	/* s; more is a slip of the keyboard */
-#define FOLDER_MAX 200		/* bytes; a name in the file system has 255, and quota tools add to it */
 #define FIELD_NAME_MAX 200	/* bytes */
 #define HOST_MAX 255		/* bytes */
 
@@ -274,19 +274,6 @@ set_duplicates(struct config *config, const struct config_key *key, const struct
 	return 0;
 }
 
-static bool
-is_folder_name(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (len == 0 || len > FOLDER_MAX || name[0] == '.' || strchr(name, '/') != NULL || strstr(name, "..") != NULL)
-		return false;
-	for (; *name != '\0'; name++)
-		if ((unsigned char)*name < 0x20 || *name == 0x7f)
-			return false;
-	return true;
-}
-
 int
 set_on_duplicate(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
 {
@@ -294,7 +281,7 @@ set_on_duplicate(struct config *config, const struct config_key *key, const stru
 	const char *folder = after(value, "folder:");
 
 	if (folder != NULL) {
-		if (!is_folder_name(folder))
+		if (!maildir_folder_is_name(folder))
 			return refuse(key, value, err);
 		if (replace(&config->duplicate_folder, folder, err) != 0)
 			return -1;

@@ -11,7 +11,7 @@
 #include "fs.h"
 #include "maildir_folder.h"
 
-#define FOLDER_NAME_MAX 200	/* bytes */
+#define FOLDER_NAME_MAX 200	/* bytes; a name in the file system has 255, and quota tools add to it */
 
 static const struct maildir_folder closed = { .root = -1, .dir = -1, .tmp = -1, .new = -1 };
 
@@ -139,9 +139,8 @@ notice(const struct mailbox_options *options, const char *text)
 		options->notice(options->notice_arg, text);
 }
 
-/* A Maildir++ name: one path component, in which dots separate the levels. */
-static bool
-name_ok(const char *name)
+bool
+maildir_folder_is_name(const char *name)
 {
 	const unsigned char *p;
 	size_t len = strlen(name);
@@ -206,7 +205,7 @@ enter_folder(struct maildir_folder *f, const struct mailbox_options *options, bo
 		wanted++;
 	if (wanted == NULL || wanted[0] == '\0')
 		return 0;
-	if (!name_ok(wanted)) {
+	if (!maildir_folder_is_name(wanted)) {
 		notice(options, "the folder's name is not valid: using the inbox");
 		return 0;
 	}

@@ -15,6 +15,9 @@ struct maildir_folder {
 	bool strict;		/* a durable file needs its folder synced as well */
 };
 
+/* A Maildir++ name without the dot in front: one path component, in which dots separate the levels. */
+bool maildir_folder_is_name(const char *name);
+
 /* Open the Maildir of these options, and in it the folder they name. A missing Maildir is made in a folder of the user's own; a missing
  * Maildir++ folder only with create_folder, otherwise the inbox is opened. What was made survives a power cut when this returns 0. */
 int maildir_folder_open(struct maildir_folder *f, const struct mailbox_options *options, struct err *err);

@@ -183,6 +183,7 @@ test_bad_values(void **state)
 		{ "on-duplicate", "delete", "allowed: discard" }, { "on-duplicate", "folder:", "allowed" },
 		{ "on-duplicate", "folder:a/b", "allowed" }, { "on-duplicate", "folder:..", "allowed" },
 		{ "on-duplicate", "folder:.a", "allowed" }, { "on-duplicate", "folder:a..b", "allowed" },
+		{ "on-duplicate", "folder:a.", "allowed" },
 		{ "duplicates", "some", "allowed: all" }, { "duplicates", "proven", "not supported by this version" },
 		{ "on-ledger-failure", "bounce", "allowed: deliver, defer" }, { "alias-copies", "two", "allowed: one, each" },
 		{ "create-folders", "maybe", "allowed: no, yes" }, { "unknown-user", "bounce", "allowed: defer, reject" },
