@@ -69,7 +69,7 @@ $(BUILD)/dedup-lda: $(AGENT_OBJECTS) $(LIBRARIES)
 	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
 
 $(BUILD)/dedup-lda-nss: $(BUILD)/obj/lda/nss_main.o $(LIBRARIES)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
 
 # Changes only when LIBEXECDIR does.
 $(BUILD)/libexecdir: FORCE

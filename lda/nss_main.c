@@ -8,8 +8,10 @@
  * Output, each field with a NUL at its end: uid, gid, login name, home, and each group. Exit: 0 here it is, or yes; 67 nobody, or no; 75
  * the name service can't say.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <grp.h>
+#include <nss.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#define NSSWITCH "/etc/nsswitch.conf"
 #define ANSWER_LIMIT 60U	/* s; a name service may hang */
 #define ENTRY_BYTES 4096
 #define ENTRY_BYTES_MAX (1024 * 1024)
@@ -43,8 +46,8 @@ number_in(const char *text, unsigned long *number)
 	return errno == 0 && *end == '\0' && *number == (uid_t)*number;
 }
 
-/* Unlike getpwnam(3), whose errno has many meanings, these functions return 0 without an entry only where a source was asked and has
- * nobody of that name. A directory that can't be reached is trouble that may pass, and a bounce would be wrong. */
+/* Unlike getpwnam(3), whose errno has many meanings, these functions return 0 without an entry only where the last source has none, or
+ * can't be loaded: see is_unknown(). A directory that can't be reached is trouble that may pass, and a bounce would be wrong. */
 static int
 found(int error, const void *entry)
 {
@@ -97,6 +100,71 @@ find_group(struct entry *e, gid_t gid)
 	return found(error, gr);
 }
 
+/* Does this source, a plug-in of libc, say that there is no such user? name NULL: the one of that uid. */
+static bool
+denies(const char *source, const char *name, uid_t uid)
+{
+	enum nss_status (*by_name)(const char *, struct passwd *, char *, size_t, int *);
+	enum nss_status (*by_uid)(uid_t, struct passwd *, char *, size_t, int *);
+	enum nss_status status = NSS_STATUS_UNAVAIL;
+	char library[64], function[64], buf[ENTRY_BYTES];
+	struct passwd pw;
+	void *plugin, *address;
+	int error;
+
+	snprintf(library, sizeof(library), "libnss_%s.so.2", source);
+	snprintf(function, sizeof(function), "_nss_%s_%s", source, name != NULL ? "getpwnam_r" : "getpwuid_r");
+	plugin = dlopen(library, RTLD_NOW);
+	address = plugin != NULL ? dlsym(plugin, function) : NULL;
+	memcpy(&by_name, &address, sizeof(by_name));	/* ISO C knows no cast for that */
+	memcpy(&by_uid, &address, sizeof(by_uid));
+	if (address != NULL)
+		status = name != NULL ? by_name(name, &pw, buf, sizeof(buf), &error) : by_uid(uid, &pw, buf, sizeof(buf), &error);
+	if (plugin != NULL)
+		dlclose(plugin);
+	return status == NSS_STATUS_NOTFOUND;
+}
+
+/* Do all sources of a line of nsswitch.conf(5) say so? files is libc's own: its answer is known. */
+static bool
+all_deny(char *line, const char *name, uid_t uid)
+{
+	char *source, *p, *end;
+
+	while ((p = strchr(line, '[')) != NULL) {	/* what to do after an answer */
+		end = strchr(p, ']');
+		memset(p, ' ', end != NULL ? (size_t)(end - p) + 1 : strlen(p));
+	}
+	while ((source = strsep(&line, " \t")) != NULL)
+		if (source[0] != '\0' && strcmp(source, "files") != 0 && !denies(source, name, uid))
+			return false;
+	return true;
+}
+
+/* libc's answer is that of its last source. Where that one has nobody, or its plug-in is missing in the middle of an upgrade, one before it
+ * may be out of reach, with the user in it. So before a no counts each source is asked by itself. */
+static bool
+is_unknown(const char *name, uid_t uid)
+{
+	FILE *f = fopen(NSSWITCH, "re");
+	char *line = NULL, *p;
+	size_t size = 0;
+	bool unknown = true;
+
+	if (f == NULL)
+		return errno == ENOENT;		/* then it is files alone */
+	while (unknown && getline(&line, &size, f) != -1) {
+		line[strcspn(line, "#\n")] = '\0';
+		p = line + strspn(line, " \t");
+		if (strncmp(p, "passwd:", strlen("passwd:")) == 0)
+			unknown = all_deny(p + strlen("passwd:"), name, uid);
+	}
+	unknown = unknown && !ferror(f);
+	free(line);
+	fclose(f);
+	return unknown;
+}
+
 static int
 print_groups(const struct passwd *pw)
 {
@@ -141,10 +209,14 @@ answer(int argc, char **argv, struct entry *user, struct entry *group)
 
 	if (argc == 3 && strcmp(argv[1], "name") == 0) {
 		rc = find_name(user, argv[2]);
+		if (rc == EX_NOUSER && !is_unknown(argv[2], 0))
+			rc = EX_TEMPFAIL;
 		return rc == EX_OK ? print_user(&user->pw) : rc;
 	}
 	if (argc == 3 && strcmp(argv[1], "uid") == 0 && number_in(argv[2], &uid)) {
 		rc = find_uid(user, (uid_t)uid);
+		if (rc == EX_NOUSER && !is_unknown(NULL, (uid_t)uid))
+			rc = EX_TEMPFAIL;
 		return rc == EX_OK ? print_user(&user->pw) : rc;
 	}
 	if (argc == 4 && strcmp(argv[1], "own-group") == 0 && number_in(argv[2], &uid) && number_in(argv[3], &gid)) {

@@ -45,6 +45,16 @@ mv /etc/passwd /etc/passwd.away
 for_user joe -c "$D/conf" <m
 mv /etc/passwd.away /etc/passwd
 is "$rc" 75 'no user database: exit 75, not 67'
+for sources in 'files gone' 'gone files' 'files gone [NOTFOUND=continue UNAVAIL=continue] files' 'gone'; do
+	printf 'passwd: %s\ngroup: files\n' "$sources" >/etc/nsswitch.conf
+	for_user nobody-of-that-name -c "$D/conf" <m
+	is "$rc" 75 "one of the sources '$sources' can not be loaded: exit 75, not 67"
+done
+for sources in 'files' 'files [NOTFOUND=return SUCCESS=continue] # gone'; do
+	printf ' passwd:\t%s\ngroup: files\n' "$sources" >/etc/nsswitch.conf
+	for_user nobody-of-that-name -c "$D/conf" <m
+	is "$rc" 67 "the sources '$sources' have nobody: exit 67"
+done
 if can_trace; then
 	for error in EMFILE ENFILE ENOMEM EIO EACCES EPERM; do
 		run="strace -f -o trace.out -P /etc/passwd -e trace=openat,read -e inject=openat:error=$error"
@@ -73,6 +83,10 @@ unlisted() {	# unlisted OPTION...: the agent as a user without an entry
 install -d -o 61234 -g 61234 unlisted
 unlisted -o 'mailbox=maildir:~/%u/' -o log=stderr
 delivered "$D/unlisted/uid61234" 'a user without an entry, whose name is a number'
+echo 'passwd: files gone' >/etc/nsswitch.conf
+unlisted -o 'mailbox=maildir:~/%u/' -o log=stderr
+is "$rc" 75 'a user without an entry, and one source can not say so: exit 75'
+echo 'passwd: files' >/etc/nsswitch.conf
 lookup_gone unlisted -o log=stderr
 is "$rc" 75 'a user without an entry, and nobody can say so: exit 75'
 # /etc/passwd has the others.
