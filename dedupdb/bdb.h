@@ -21,6 +21,7 @@
 #include <db.h>
 #include <string.h>
 
+#include "counters.h"
 #include "fs.h"
 #include "store.h"
 
@@ -28,6 +29,8 @@
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
 #define BDB_CHECKPOINT_KB 512	/* of log, after which a checkpoint is made */
+#define BDB_SECTION_MS 8	/* how long a section of a long walk works before it lets deliveries in */
+#define BDB_GIVE_WAY_MS 15	/* and how long it then stays away: who waits for the lock asks for it every 13 ms at the latest */
 
 struct bdb_header {
 	char magic[8];
@@ -115,7 +118,31 @@ uint64_t bdb_env_seal(const struct bdb *b, uint32_t *count);
 /* Note in the header which the last log file is, for the seal. */
 void bdb_env_note_log(struct bdb *b);
 
-/* store_ops: each, prune. Values are copied, or deleted, some hundred in a section. */
+/* The counters, read in a transaction and perhaps changed. Functions return what Berkeley DB does. */
+struct bdb_counters {
+	struct {
+		uint32_t magic;
+		unsigned char upto[FINGERPRINT_BYTES];	/* keys up to this one are counted; ff...: all */
+		struct counters counters;
+	} kept;
+	bool known;	/* false: nothing is counted yet, since a version without counters has filled the ledger */
+	bool changed;
+};
+/* begin: an empty ledger begins to be counted with this transaction. */
+int bdb_counters_read(struct bdb *b, DB_TXN *txn, struct bdb_counters *c, bool begin);
+void bdb_counters_add(struct bdb_counters *c, const unsigned char *key, const void *value, size_t len);
+void bdb_counters_remove(struct bdb_counters *c, const unsigned char *key, const void *value, size_t len);
+int bdb_counters_write(struct bdb *b, DB_TXN *txn, const struct bdb_counters *c);
+
+/* Between two sections of a long walk. */
+static inline void
+bdb_give_way(void)
+{
+	clock_sleep_ms(BDB_GIVE_WAY_MS);
+}
+
+/* store_ops: count, each, prune. Values are counted, copied, or deleted, some hundred in a section. */
+int bdb_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err);
 int bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err);
 int bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);
 

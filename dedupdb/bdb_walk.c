@@ -4,7 +4,7 @@
 
 #include "bdb.h"
 
-#define BATCH_VALUES 512	/* values copied or looked at in one section of a walk */
+#define BATCH_VALUES 512	/* values copied in one section of a walk */
 #define BATCH_BYTES (256 * 1024)
 
 /* A batch of a walk: values are copied in a section and visited outside of it, so that deliveries never wait for a visitor. */
@@ -16,6 +16,8 @@ struct batch {
 	unsigned char *buf;
 	store_expired *expired;		/* prune: delete these instead of copying */
 	void *expired_arg;
+	struct bdb_counters counters;	/* prune: in one section */
+	int64_t until;			/* prune: clock_ms() at which a section ends */
 	uint64_t deleted;
 };
 
@@ -34,6 +36,8 @@ batch_add(struct batch *batch, const unsigned char *key, const unsigned char *va
 static bool
 batch_full(const struct batch *batch, size_t seen)
 {
+	if (batch->expired != NULL)
+		return seen % 16 == 0 && clock_ms() >= batch->until;
 	return seen == BATCH_VALUES ||
 	    batch->used + FINGERPRINT_BYTES + sizeof(size_t) + RECORD_MAX > BATCH_BYTES;
 }
@@ -56,6 +60,7 @@ batch_walk(struct bdb *b, DBC *cursor, struct batch *batch)
 		if (batch->expired == NULL)
 			batch_add(batch, batch->from.bytes, value.bytes, v.size);
 		else if (batch->expired(batch->expired_arg, value.bytes, v.size)) {
+			bdb_counters_remove(&batch->counters, batch->from.bytes, value.bytes, v.size);
 			ret = cursor->del(cursor, 0);
 			batch->deleted++;
 		}
@@ -80,8 +85,12 @@ work_batch(struct bdb *b, void *arg, struct err *err)
 	DBC *cursor;
 	int r, ret = 0;
 
-	if (batch->expired != NULL)
+	if (batch->expired != NULL) {
+		batch->until = clock_ms() + BDB_SECTION_MS;
 		ret = b->env->txn_begin(b->env, NULL, &txn, 0);
+		if (ret == 0)
+			ret = bdb_counters_read(b, txn, &batch->counters, false);
+	}
 	if (ret == 0)
 		ret = b->db->cursor(b->db, txn, &cursor, 0);
 	if (ret == 0) {
@@ -90,6 +99,8 @@ work_batch(struct bdb *b, void *arg, struct err *err)
 		ret = ret != 0 ? ret : r;
 	}
 	if (txn != NULL) {
+		if (ret == 0)
+			ret = bdb_counters_write(b, txn, &batch->counters);
 		r = ret == 0 ? txn->commit(txn, DB_TXN_WRITE_NOSYNC) : txn->abort(txn);
 		ret = ret != 0 ? ret : r;
 	}
@@ -152,6 +163,8 @@ bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *dele
 	while (result == STORE_OK && !batch.end) {
 		result = bdb_section(bdb_of(store), work_batch, &batch, err);
 		*deleted = batch.deleted;
+		if (!batch.end)
+			bdb_give_way();
 	}
 	return result == STORE_OK || result == STORE_ABSENT ? 0 : -1;
 }

@@ -326,6 +326,12 @@ ledger_stat(struct ledger *ledger, struct ledger_stat *stat, struct err *err)
 	return ledger->ops->stat(ledger->store, stat, err);
 }
 
+int
+ledger_count(struct ledger *ledger, struct counters *counters, ledger_tick *tick, void *arg, struct err *err)
+{
+	return ledger->ops->count(ledger->store, counters, tick, arg, err);
+}
+
 void
 ledger_crashed(const struct ledger *ledger)
 {

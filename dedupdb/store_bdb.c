@@ -147,11 +147,15 @@ compare(struct bdb *b, DB_TXN *txn, const struct change *c, struct err *err)
 }
 
 static enum store_result
-apply(struct bdb *b, DB_TXN *txn, const struct change *c, struct err *err)
+apply(struct bdb *b, DB_TXN *txn, const struct change *c, struct bdb_counters *counters, struct err *err)
 {
 	DBT k = dbt_in(c->key->bytes, sizeof(c->key->bytes)), v;
 	int ret;
 
+	if (c->expected != NULL)
+		bdb_counters_remove(counters, c->key->bytes, c->expected->bytes, c->expected->len);
+	if (c->value != NULL)
+		bdb_counters_add(counters, c->key->bytes, c->value->bytes, c->value->len);
 	if (c->value == NULL)
 		ret = b->db->del(b->db, txn, &k, 0);
 	else {
@@ -166,7 +170,7 @@ apply(struct bdb *b, DB_TXN *txn, const struct change *c, struct err *err)
  * little tidying, so the file stays near its live size and nobody needs a cron job.
  */
 static int
-turn_hand(struct bdb *b, DB_TXN *txn)
+turn_hand(struct bdb *b, DB_TXN *txn, struct bdb_counters *counters)
 {
 	unsigned char key[FINGERPRINT_BYTES];
 	struct store_value value;
@@ -180,8 +184,10 @@ turn_hand(struct bdb *b, DB_TXN *txn)
 	k.size = sizeof(key);
 	ret = cursor->get(cursor, &k, &v, DB_SET_RANGE);
 	for (i = 0; ret == 0 && i < HAND_STEPS; i++) {
-		if (b->expired(b->expired_arg, value.bytes, v.size))
+		if (b->expired(b->expired_arg, value.bytes, v.size)) {
+			bdb_counters_remove(counters, key, value.bytes, v.size);
 			ret = cursor->del(cursor, 0);
+		}
 		if (ret == 0)
 			ret = cursor->get(cursor, &k, &v, DB_NEXT);
 	}
@@ -279,6 +285,26 @@ commit(struct bdb *b, DB_TXN *txn, bool durable, struct err *err)
 	return ret == 0 && (!durable || open_log(b, err) == STORE_OK) ? STORE_OK : STORE_UNDECIDED;
 }
 
+/* The change, what an insert tidies, and the counters of both. */
+static enum store_result
+change(struct bdb *b, DB_TXN *txn, const struct change *c, struct err *err)
+{
+	bool insert = c->value != NULL && c->expected == NULL;
+	struct bdb_counters counters;
+	enum store_result result;
+	int ret = bdb_counters_read(b, txn, &counters, insert);
+
+	if (ret != 0)
+		return bdb_fail(b, "read counters", ret, err);
+	result = apply(b, txn, c, &counters, err);
+	if (result != STORE_OK)
+		return result;
+	if (insert && (ret = turn_hand(b, txn, &counters)) != 0)
+		return bdb_fail(b, "tidy", ret, err);
+	ret = bdb_counters_write(b, txn, &counters);
+	return ret == 0 ? STORE_OK : bdb_fail(b, "count", ret, err);
+}
+
 static enum store_result
 work_change(struct bdb *b, void *arg, struct err *err)
 {
@@ -291,12 +317,7 @@ work_change(struct bdb *b, void *arg, struct err *err)
 		return bdb_fail(b, "begin", ret, err);
 	result = compare(b, txn, c, err);
 	if (result == STORE_OK)
-		result = apply(b, txn, c, err);
-	if (result == STORE_OK && c->value != NULL && c->expected == NULL) {
-		ret = turn_hand(b, txn);
-		if (ret != 0)
-			result = bdb_fail(b, "tidy", ret, err);
-	}
+		result = change(b, txn, c, err);
 	if (result != STORE_OK) {
 		txn->abort(txn);
 		return result;
@@ -380,7 +401,7 @@ bdb_recent_pending(struct store *store, store_visit *visit, void *arg, struct er
 }
 
 static enum store_result
-work_count(struct bdb *b, void *arg, struct err *err)
+work_duplicate(struct bdb *b, void *arg, struct err *err)
 {
 	(void)arg;
 	(void)err;
@@ -392,7 +413,7 @@ work_count(struct bdb *b, void *arg, struct err *err)
 static void
 bdb_count_duplicate(struct store *store)
 {
-	(void)bdb_section(bdb_of(store), work_count, NULL, NULL);
+	(void)bdb_section(bdb_of(store), work_duplicate, NULL, NULL);
 }
 
 static enum store_result
@@ -460,6 +481,7 @@ const struct store_ops store_bdb = {
 	.put = bdb_put,
 	.sync = bdb_sync,
 	.remove = bdb_remove,
+	.count = bdb_count,
 	.each = bdb_each,
 	.recent_pending = bdb_recent_pending,
 	.prune = bdb_prune,

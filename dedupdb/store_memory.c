@@ -209,6 +209,21 @@ memory_recent_pending(struct store *store, store_visit *visit, void *arg, struct
 }
 
 static int
+memory_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err)
+{
+	const struct memory *m = memory_of(store);
+	size_t i;
+
+	(void)tick;
+	(void)arg;
+	(void)err;
+	memset(counters, 0, sizeof(*counters));
+	for (i = 0; i < m->len; i++)
+		counters_add(counters, m->entries[i]->value.bytes, m->entries[i]->value.len);
+	return 0;
+}
+
+static int
 memory_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err)
 {
 	struct memory *m = memory_of(store);
@@ -266,6 +281,7 @@ const struct store_ops store_memory = {
 	.put = memory_put,
 	.sync = memory_sync,
 	.remove = memory_remove,
+	.count = memory_count,
 	.each = memory_each,
 	.recent_pending = memory_recent_pending,
 	.prune = memory_prune,

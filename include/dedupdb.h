@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counters.h"
 #include "fingerprint.h"
 #include "record.h"
 #include "status.h"
@@ -104,6 +105,13 @@ struct ledger_stat {
 	bool exists;
 };
 int ledger_stat(struct ledger *ledger, struct ledger_stat *stat, struct err *err);
+
+/* Hears of long work how much is done; returns 0 to go on, 1 to stop (no error). */
+typedef int ledger_tick(void *arg, uint64_t done);
+
+/* The counters, which each change of a record keeps: no walk is needed. Only a ledger that an older version has filled is counted first, in
+ * short sections; when tick stops that, the counters are those so far, and the next time it goes on from there. */
+int ledger_count(struct ledger *ledger, struct counters *counters, ledger_tick *tick, void *arg, struct err *err);
 
 /* For a handler of fatal signals only (async-signal-safe): if the process died inside the database, blame the database, so that the
  * next use repairs harder. */

@@ -45,6 +45,9 @@ struct store {
 /* Visits a copy, with nothing locked. Returns 0 to go on, 1 to stop, -1 with err filled. */
 typedef int store_visit(void *arg, const struct fingerprint *key, const struct store_value *value, struct err *err);
 
+/* Hears of long work how much is done; returns 0 to go on, 1 to stop. */
+typedef ledger_tick store_tick;
+
 struct store_ops {
 	const char *name;
 	int (*open)(struct store **store, const struct store_options *options, struct err *err);
@@ -64,6 +67,8 @@ struct store_ops {
 	/* Delete if expected is what is there: STORE_OK, STORE_CONFLICT, STORE_ABSENT or STORE_FAILED. Not durable. */
 	enum store_result (*remove)(struct store *, const struct fingerprint *, const struct store_value *expected, struct err *);
 
+	/* The counters of all values; an old ledger that has none is counted first, in short sections. */
+	int (*count)(struct store *, struct counters *counters, store_tick *tick, void *arg, struct err *err);
 	/* Visit values in key order from `from` (included) on. */
 	int (*each)(struct store *, const struct fingerprint *from, store_visit *, void *arg, struct err *);
 	/* Visit values put with `pending` and not replaced since, as far as the store remembers them. */

@@ -2,7 +2,7 @@
  * fill FOLDER RECORDS SPAN: make a ledger as RECORDS deliveries within the last SPAN seconds would have left it, without their mail.
  *
  * As in a delivery each record is put pending, with an intent, and then replaced by one that says delivered, in random order of keys: how
- * full the pages are depends on that. But a section holds many records, and nothing is synced but the checkpoints.
+ * full the pages are depends on that; and they are counted. But a section holds many records, and nothing is synced but the checkpoints.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -45,17 +45,19 @@ make_key(struct fingerprint *key, uint64_t n)
 }
 
 static int
-put(struct bdb *b, DB_TXN *txn, struct fingerprint *key, const struct record *record)
+put(struct bdb *b, DB_TXN *txn, struct fingerprint *key, const struct record *record, struct bdb_counters *counters)
 {
 	unsigned char bytes[RECORD_MAX];
 	DBT k = { .data = key->bytes, .size = sizeof(key->bytes) }, v = { .data = bytes };
 
 	v.size = (u_int32_t)record_encode(record, bytes);
+	if (record->state == RECORD_DELIVERED)
+		bdb_counters_add(counters, key->bytes, v.data, v.size);
 	return b->db->put(b->db, txn, &k, &v, 0);
 }
 
 static int
-put_delivery(struct bdb *b, DB_TXN *txn, const struct fill *f, uint64_t n, struct record *record)
+put_delivery(struct bdb *b, DB_TXN *txn, const struct fill *f, uint64_t n, struct record *record, struct bdb_counters *counters)
 {
 	struct fingerprint key;
 	int ret;
@@ -64,12 +66,12 @@ put_delivery(struct bdb *b, DB_TXN *txn, const struct fill *f, uint64_t n, struc
 	record->state = RECORD_PENDING;
 	record->first = record->decided = f->now - f->span + (int64_t)((double)f->span * (double)n / (double)f->records);
 	record->intent.len = INTENT_BYTES;
-	ret = put(b, txn, &key, record);
+	ret = put(b, txn, &key, record, counters);
 	if (ret != 0)
 		return ret;
 	record->state = RECORD_DELIVERED;
 	record->intent.len = 0;
-	return put(b, txn, &key, record);
+	return put(b, txn, &key, record, counters);
 }
 
 static enum store_result
@@ -77,13 +79,18 @@ work(struct bdb *b, void *arg, struct err *err)
 {
 	struct fill *f = arg;
 	struct record *record = calloc(1, sizeof(*record));
+	struct bdb_counters counters;
 	DB_TXN *txn;
 	uint64_t n;
 	int ret = record == NULL ? ENOMEM : b->env->txn_begin(b->env, NULL, &txn, 0);
 
+	if (ret == 0)
+		ret = bdb_counters_read(b, txn, &counters, true);
 	for (n = f->done; ret == 0 && n < f->records && n < f->done + PER_SECTION; n++)
-		ret = put_delivery(b, txn, f, n, record);
+		ret = put_delivery(b, txn, f, n, record, &counters);
 	free(record);
+	if (ret == 0)
+		ret = bdb_counters_write(b, txn, &counters);
 	if (ret == 0)
 		ret = txn->commit(txn, DB_TXN_WRITE_NOSYNC);
 	if (ret == 0)

@@ -158,6 +158,60 @@ deliver_one(struct fixture *f, unsigned int n, int64_t now)
 	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);
 }
 
+struct walked {
+	uint64_t records, pending, damaged;
+	int64_t oldest, newest;
+};
+
+static inline int
+fixture_walk(void *arg, struct claim *claim, struct err *err)
+{
+	struct walked *w = arg;
+
+	(void)err;
+	w->records++;
+	if (claim->record.state == 0) {
+		w->damaged++;
+		return 0;
+	}
+	w->pending += claim->record.state == RECORD_PENDING;
+	if (w->oldest == 0 || claim->record.first < w->oldest)
+		w->oldest = claim->record.first;
+	if (claim->record.first > w->newest)
+		w->newest = claim->record.first;
+	return 0;
+}
+
+static inline int
+fixture_stop(void *arg, uint64_t done)
+{
+	(void)done;
+	return arg != NULL;
+}
+
+/* The counters say what a walk finds. */
+static inline void
+check_counters(struct fixture *f, uint64_t records)
+{
+	struct walked w = { 0 };
+	struct counters c;
+	struct err err = { .text = "" };
+	int64_t oldest, newest;
+
+	assert_int_equal(ledger_each(f->ledger, NOW, fixture_walk, &w, &err), 0);
+	if (ledger_count(f->ledger, &c, fixture_stop, NULL, &err) == -1)
+		fail_msg("%s", err.text);
+	assert_int_equal(w.records, records);
+	assert_int_equal(counters_records(&c), w.records);
+	assert_int_equal(counters_pending(&c), w.pending);
+	assert_int_equal(c.damaged, w.damaged);
+	assert_int_equal(counters_range(&c, &oldest, &newest), w.records > w.damaged);
+	if (w.records > w.damaged) {
+		assert_in_range(w.oldest, oldest, oldest + 86400);
+		assert_in_range(w.newest, newest - 86400, newest);
+	}
+}
+
 #define EVERY_STORE(test) \
 	{ #test " (memory)", test, setup_memory, teardown, NULL }, { #test " (bdb)", test, setup_bdb, teardown, NULL }
 

@@ -198,6 +198,45 @@ test_prune(void **state)
 	claim_as(f, 0, now + WINDOW, CLAIM_NEW, &claim);
 }
 
+/* Each change of a record keeps the counters. */
+static void
+test_count(void **state)
+{
+	struct fixture *f = *state;
+	int64_t now = 4000000000LL;	/* recent by the real clock: see test_prune */
+	struct claim claim, again;
+	uint64_t deleted;
+	unsigned int i;
+
+	check_counters(f, 0);
+	claim_as(f, 1, now, CLAIM_NEW, &claim);
+	check_counters(f, 0);
+	decide_as(f, &claim, "x", now, CLAIM_WON);
+	check_counters(f, 1);
+	claim_as(f, 1, now, CLAIM_PENDING, &again);
+	decide_as(f, &again, "y", now + 5, CLAIM_WON);		/* again, in place of the first */
+	check_counters(f, 1);
+	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);	/* too late: changes nothing */
+	check_counters(f, 1);
+	assert_int_equal(ledger_delivered(f->ledger, &again, false, NULL), 0);
+	fixture_reopen(f);
+	check_counters(f, 1);
+	for (i = 0; i < 100; i++)
+		deliver_one(f, 100 + i, now + i % 7);
+	claim_as(f, 150, now, CLAIM_DUPLICATE, &claim);
+	check_counters(f, 101);
+	claim_as(f, 150, now + 10 * WINDOW, CLAIM_NEW, &again);	/* it has expired */
+	decide_as(f, &again, "z", now + 10 * WINDOW, CLAIM_WON);
+	check_counters(f, 101);
+	assert_int_equal(ledger_forget(f->ledger, &claim, NULL), 0);	/* not as claimed */
+	check_counters(f, 101);
+	assert_int_equal(ledger_forget(f->ledger, &again, NULL), 1);
+	check_counters(f, 100);
+	assert_int_equal(ledger_prune(f->ledger, now + 3, 0, &deleted, NULL), 0);
+	assert_in_range(deleted, 30, 60);
+	check_counters(f, 100 - deleted);
+}
+
 static void
 test_stat(void **state)
 {
@@ -252,6 +291,7 @@ main(void)
 		EVERY_STORE(test_each),
 		EVERY_STORE(test_prefix),
 		EVERY_STORE(test_prune),
+		EVERY_STORE(test_count),
 		EVERY_STORE(test_stat),
 		cmocka_unit_test(test_unknown_kind),
 	};

@@ -283,13 +283,24 @@ test_fifo_in_place_of_a_file(void **state)
 	alarm(0);
 }
 
+static int
+count(void *arg, struct claim *claim, struct err *err)
+{
+	unsigned int *n = arg;
+
+	(void)claim;
+	(void)err;
+	(*n)++;
+	return 0;
+}
+
 /* A process that dies in a section leaves no lock and no lost record. */
 static void
 test_killed_at_work(void **state)
 {
 	struct fixture *f = *state;
 	struct claim claim;
-	unsigned int i;
+	unsigned int i, n;
 	int status;
 	pid_t pid;
 
@@ -298,10 +309,8 @@ test_killed_at_work(void **state)
 	for (i = 0; i < 40; i++) {
 		pid = fork();
 		if (pid == 0) {
-			unsigned int n = 0;
-
 			fixture_open(f);
-			for (;;)
+			for (n = 0;;)
 				deliver_one(f, 1000 * (i + 1) + n++, NOW);
 		}
 		clock_sleep_ms(3 + (int)(i % 7));
@@ -315,6 +324,9 @@ test_killed_at_work(void **state)
 	fixture_open(f);
 	for (i = 0; i < 40; i++)
 		claim_as(f, 500 + i, NOW, CLAIM_DUPLICATE, &claim);
+	n = 0;
+	assert_int_equal(ledger_each(f->ledger, NOW, count, &n, NULL), 0);
+	check_counters(f, n);
 }
 
 /* Another process repaired while we had the environment open: our handles are worthless, our next answer is not. */
@@ -337,17 +349,6 @@ test_repaired_by_another(void **state)
 	ledger_close(&other.ledger);
 }
 
-static int
-count(void *arg, struct claim *claim, struct err *err)
-{
-	unsigned int *n = arg;
-
-	(void)claim;
-	(void)err;
-	(*n)++;
-	return 0;
-}
-
 /* No cron job: inserts drop what expired. */
 static void
 test_clock_hand(void **state)
@@ -362,6 +363,7 @@ test_clock_hand(void **state)
 		deliver_one(f, i * 10 + 5, now);
 	assert_int_equal(ledger_each(f->ledger, now, count, &n, NULL), 0);
 	assert_in_range(n, 400, 533);
+	check_counters(f, n);
 }
 
 static bool
