@@ -110,6 +110,13 @@ int bdb_verify(struct bdb *b, struct err *err);
 int bdb_env_close(struct bdb *b);
 /* Forget both without touching the shared memory, which is damaged, or not the current one any more. */
 void bdb_env_abandon(struct bdb *b);
+/* What is set aside is called so, with the seconds since 1970. */
+#define BDB_BAD "env.bad."
+static inline bool
+bdb_is_bad(const char *name)
+{
+	return strncmp(name, BDB_BAD, strlen(BDB_BAD)) == 0;
+}
 /* Move a damaged environment out of the way; keeps the newest two. */
 int bdb_env_set_aside(struct bdb *b, struct err *err);
 /* What the first *count region files, or with *count == 0 all there are, which are then counted, the database and the last log file look
@@ -141,7 +148,8 @@ bdb_give_way(void)
 	clock_sleep_ms(BDB_GIVE_WAY_MS);
 }
 
-/* store_ops: count, each, prune. Values are counted, copied, or deleted, some hundred in a section. */
+/* store_ops: stat, count, each, prune. Values are counted, copied, or deleted, some hundred in a section. */
+int bdb_stat(struct store *store, struct ledger_stat *stat, struct err *err);
 int bdb_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err);
 int bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err);
 int bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);

@@ -401,16 +401,10 @@ bdb_env_abandon(struct bdb *b)
 	b->env = NULL;
 }
 
-static bool
-is_bad(const char *name)
-{
-	return strncmp(name, "env.bad.", 8) == 0;
-}
-
 static int
 choose_bad(const struct dirent *entry)
 {
-	return is_bad(entry->d_name);
+	return bdb_is_bad(entry->d_name);
 }
 
 /* Names end in seconds since 1970 with as many digits for centuries: their order is that of time. */
@@ -462,7 +456,7 @@ bdb_env_set_aside(struct bdb *b, struct err *err)
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return unlinkat(b->dir, "env", 0) == -1 ? err_sys(err, "remove", b->env_path) : 0;
 	do
-		snprintf(name, sizeof(name), "env.bad.%lld", (long long)now++);
+		snprintf(name, sizeof(name), BDB_BAD "%lld", (long long)now++);
 	while (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0);
 	if (renameat(b->dir, "env", b->dir, name) == -1)
 		return err_sys(err, "set aside", b->env_path);

@@ -1,7 +1,4 @@
 /* The ledger in Berkeley DB: a B-tree of fingerprints. */
-#include <sys/stat.h>
-
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -414,53 +411,6 @@ static void
 bdb_count_duplicate(struct store *store)
 {
 	(void)bdb_section(bdb_of(store), work_duplicate, NULL, NULL);
-}
-
-static enum store_result
-work_stat(struct bdb *b, void *arg, struct err *err)
-{
-	struct ledger_stat *stat = arg;
-
-	(void)err;
-	stat->exists = true;
-	stat->duplicates = b->header.duplicates;
-	stat->failures = b->header.failures;
-	stat->dirty = b->header.dirty != 0;
-	return STORE_ABSENT;	/* nothing to write */
-}
-
-static uint64_t
-folder_bytes(int dir, const char *name)
-{
-	uint64_t bytes = 0;
-	struct dirent *entry;
-	struct stat st;
-	DIR *d;
-	int fd = fs_open_dir_at(dir, name, name, NULL);
-
-	d = fd == -1 ? NULL : fdopendir(fd);
-	if (d == NULL) {
-		if (fd != -1)
-			close(fd);
-		return 0;
-	}
-	while ((entry = readdir(d)) != NULL)
-		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode))
-			bytes += (uint64_t)st.st_blocks * 512;
-	closedir(d);
-	return bytes;
-}
-
-static int
-bdb_stat(struct store *store, struct ledger_stat *stat, struct err *err)
-{
-	struct bdb *b = bdb_of(store);
-
-	if (bdb_header_section(b, b->timeout_ms, work_stat, stat, err) != STORE_ABSENT)
-		return -1;
-	if (stat->exists)
-		stat->bytes = folder_bytes(b->dir, ".") + folder_bytes(b->dir, "env");
-	return 0;
 }
 
 static void

@@ -101,6 +101,8 @@ struct ledger_stat {
 	uint64_t duplicates;	/* discarded since the ledger was made */
 	uint64_t bytes;		/* on disk, all files */
 	uint64_t failures;	/* repairs that failed and were not followed by a success */
+	uint64_t set_aside;	/* damaged databases that are kept */
+	int64_t set_aside_last;	/* s since 1970: when the newest of them was */
 	bool dirty;		/* a process died at work; the next use repairs */
 	bool exists;
 };

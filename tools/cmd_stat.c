@@ -1,142 +1,215 @@
 /*
- * dedupdb stat: how much there is, and whether it is well.
+ * dedupdb stat: how much there is, and whether it is well. It reads counters: a ledger of any size answers at once.
  */
 #include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 
+#include "prometheus.h"
 #include "tool.h"
 
 #define PENDING_LONG 3600	/* s; a pending record that old is no delivery at work */
 
-struct counts {
-	int64_t now;
-	uint64_t records, pending, stuck, expired, damaged;
-	int64_t oldest, newest;
+struct facts {
+	struct ledger_stat stat;	/* as it was when this command came: to read the counters repairs the ledger */
+	uint64_t bytes;			/* after that */
+	uint64_t records, pending, unfinished, expired, damaged;
 	bool dated;
+	int64_t oldest, newest;
+	bool healthy;
+	char health[256];
 };
 
 static int
-count(void *arg, struct claim *claim, struct err *err)
+tick(void *arg, uint64_t done)
 {
-	struct counts *c = arg;
-	const struct record *r = &claim->record;
-
-	(void)err;
-	progress("records", ++c->records);
-	if (r->state != RECORD_PENDING && r->state != RECORD_DELIVERED) {
-		c->damaged++;
-		return tool_stopped() != 0;
-	}
-	if (r->state == RECORD_PENDING) {
-		c->pending++;
-		if (c->now - r->decided > PENDING_LONG)
-			c->stuck++;
-	} else if (claim->state == CLAIM_NEW)
-		c->expired++;
-	if (!c->dated || r->first < c->oldest)
-		c->oldest = r->first;
-	if (!c->dated || r->first > c->newest)
-		c->newest = r->first;
-	c->dated = true;
+	(void)arg;
+	progress("records", done);
 	return tool_stopped() != 0;
 }
 
-/* `before`: as it was when this command came; to count the records repairs the ledger. */
-static const char *
-health(const struct tool *t, const struct ledger_stat *before, const struct counts *c, char *buf, size_t size)
+static void
+count(const struct tool *t, const struct counters *c, struct facts *f)
 {
+	f->records = counters_records(c);
+	f->pending = counters_pending(c);
+	f->unfinished = counters_pending_before(c, t->now - PENDING_LONG);
+	f->expired = counters_delivered_before(c, t->now - t->config->window);
+	f->damaged = c->damaged;
+	f->dated = counters_range(c, &f->oldest, &f->newest);
+}
+
+static void judge(struct facts *f, bool healthy, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void
+judge(struct facts *f, bool healthy, const char *fmt, ...)
+{
+	va_list ap;
+
+	f->healthy = healthy;
+	va_start(ap, fmt);
+	vsnprintf(f->health, sizeof(f->health), fmt, ap);
+	va_end(ap);
+}
+
+/* The worst first, and what to do. */
+static void
+diagnose(const struct tool *t, struct facts *f)
+{
+	char age[AGE_TEXT];
+
 	if (t->ledger == NULL)
-		return "no ledger by configuration (ledger = none): nothing is recorded";
-	if (!before->exists)
-		return "there is no ledger yet; the first delivery makes it";
-	if (before->failures > 0) {
-		snprintf(buf, size, "%" PRIu64 " failed repairs in a row: is the disk full or broken? After more, the database is "
-		    "set aside as env.bad.TIME and started afresh", before->failures);
-		return buf;
+		judge(f, true, "no ledger by configuration (ledger = none): nothing is recorded");
+	else if (!f->stat.exists)
+		judge(f, true, "there is no ledger yet; the first delivery makes it");
+	else if (f->stat.failures > 0)
+		judge(f, false, "%" PRIu64 " failed repairs in a row: is the disk full or broken? After more, the database is set aside "
+		    "as env.bad.TIME and started afresh", f->stat.failures);
+	else if (f->damaged > 0)
+		judge(f, false, "%" PRIu64 " damaged: 'dedupdb list' shows which, 'dedupdb forget' removes them", f->damaged);
+	else if (f->unfinished > 0)
+		judge(f, false, "%" PRIu64 " unfinished: run 'dedupdb recover'", f->unfinished);
+	else if (f->stat.set_aside > 0 && t->now - f->stat.set_aside_last < t->config->window) {
+		age_text(t->now - f->stat.set_aside_last, age);
+		judge(f, false, "a damaged database was set aside %s ago, and copies of what it knew may come: check the disk, then "
+		    "remove env.bad.* in the ledger's folder", age);
+	} else if (f->stat.dirty)
+		judge(f, true, "a process died while writing; the next delivery repairs it");
+	else
+		judge(f, true, "healthy");
+}
+
+static int
+gather(struct tool *t, struct facts *f)
+{
+	struct ledger_stat after;
+	struct counters counters;
+	struct err err;
+
+	memset(f, 0, sizeof(*f));
+	memset(&counters, 0, sizeof(counters));
+	if (t->ledger != NULL) {
+		if (ledger_stat(t->ledger, &f->stat, &err) == -1 ||
+		    ledger_count(t->ledger, &counters, tick, NULL, &err) == -1 || ledger_stat(t->ledger, &after, &err) == -1)
+			return tool_err(&err, EX_UNAVAILABLE);
+		progress_end();
+		f->bytes = after.bytes;
 	}
-	if (c->damaged > 0) {
-		snprintf(buf, size, "%" PRIu64 " damaged: 'dedupdb list' shows which, 'dedupdb forget' removes them", c->damaged);
-		return buf;
-	}
-	if (c->stuck > 0) {
-		snprintf(buf, size, "%" PRIu64 " unfinished: run 'dedupdb recover'", c->stuck);
-		return buf;
-	}
-	if (before->dirty)
-		return "a process died while writing; the next delivery repairs it";
-	return "healthy";
+	count(t, &counters, f);
+	diagnose(t, f);
+	return EX_OK;
 }
 
 static void
-print(const struct tool *t, const struct ledger_stat *s, const struct ledger_stat *after, const struct counts *c)
+print(const struct tool *t, const struct facts *f)
 {
-	char buf[256];
 	struct out o;
 
 	tool_out_begin(t, &o);
 	out_text(&o, "ledger", t->config->ledger_url);
-	out_count(&o, "records", c->records);
-	out_count(&o, "pending", c->pending);
-	out_count(&o, "expired", c->expired);
-	if (c->damaged > 0 || t->json)
-		out_count(&o, "damaged", c->damaged);
-	if (c->dated) {
-		out_time(&o, "oldest", c->oldest, t->now);
-		out_time(&o, "newest", c->newest, t->now);
+	out_count(&o, "records", f->records);
+	out_count(&o, "pending", f->pending);
+	if (f->unfinished > 0 || t->json)
+		out_count(&o, "unfinished", f->unfinished);
+	out_count(&o, "expired", f->expired);
+	if (f->damaged > 0 || t->json)
+		out_count(&o, "damaged", f->damaged);
+	if (f->dated) {
+		out_time(&o, "oldest", f->oldest, t->now);
+		out_time(&o, "newest", f->newest, t->now);
 	} else {
 		out_text(&o, "oldest", NULL);
 		out_text(&o, "newest", NULL);
 	}
-	out_size(&o, "size", after->bytes);
-	out_count(&o, "duplicates", s->duplicates);
+	out_size(&o, "size", f->bytes);
+	out_count(&o, "duplicates", f->stat.duplicates);
 	out_span(&o, "window", t->config->window);
-	out_text(&o, "health", health(t, s, c, buf, sizeof(buf)));
+	if (f->stat.set_aside > 0 || t->json)
+		out_count(&o, "set_aside", f->stat.set_aside);
+	if (t->json)
+		out_flag(&o, "healthy", f->healthy);
+	out_text(&o, "health", f->health);
 	out_end(&o);
 }
 
-static int
-gather(struct tool *t, struct ledger_stat *before, struct ledger_stat *after, struct counts *c)
-{
-	struct err err;
+static const struct metric metrics[] = {
+	{ "dedup_lda_records", "gauge", "Records in the ledger." },
+	{ "dedup_lda_records_pending", "gauge", "Records of deliveries that were decided and are not finished." },
+	{ "dedup_lda_records_unfinished", "gauge", "Pending records that are older than an hour: dedupdb recover is needed." },
+	{ "dedup_lda_records_expired", "gauge", "Delivered records older than the window that are not pruned yet, to a few hours." },
+	{ "dedup_lda_records_damaged", "gauge", "Records that can not be read." },
+	{ "dedup_lda_oldest_record_timestamp_seconds", "gauge", "When the oldest record was first seen." },
+	{ "dedup_lda_newest_record_timestamp_seconds", "gauge", "When the newest record was first seen." },
+	{ "dedup_lda_ledger_size_bytes", "gauge", "Space that the ledger takes on disk." },
+	{ "dedup_lda_duplicates_total", "counter", "Duplicates that were discarded." },
+	{ "dedup_lda_window_seconds", "gauge", "How long a delivered record counts." },
+	{ "dedup_lda_ledger_failed_repairs", "gauge", "Repairs of the ledger that failed since one succeeded." },
+	{ "dedup_lda_ledger_set_aside", "gauge", "Damaged databases that were set aside and are still there." },
+	{ "dedup_lda_ledger_healthy", "gauge", "1 if dedupdb stat finds nothing to do." },
+	{ NULL, NULL, NULL }
+};
 
-	memset(before, 0, sizeof(*before));
-	*after = *before;
-	if (t->ledger == NULL)
-		return EX_OK;
-	if (ledger_stat(t->ledger, before, &err) == -1 || tool_each(t, count, c, &err) == -1 ||
-	    ledger_stat(t->ledger, after, &err) == -1)
-		return tool_err(&err, EX_UNAVAILABLE);
-	progress_end();
+static int
+export(const struct tool *t, const struct facts *f)
+{
+	const struct {
+		uint64_t n;
+		bool absent;
+	} values[] = {
+		{ .n = f->records }, { .n = f->pending }, { .n = f->unfinished }, { .n = f->expired }, { .n = f->damaged },
+		{ (uint64_t)f->oldest, !f->dated }, { (uint64_t)f->newest, !f->dated }, { .n = f->bytes }, { .n = f->stat.duplicates },
+		{ .n = (uint64_t)t->config->window }, { .n = f->stat.failures }, { .n = f->stat.set_aside }, { .n = f->healthy },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		if (!values[i].absent && prometheus_sample(t, i, values[i].n) == -1)
+			return EX_TEMPFAIL;
 	return EX_OK;
+}
+
+static int
+finish(struct tool *t)
+{
+	return prometheus_print(t, metrics);
 }
 
 static int
 run(struct tool *t, int argc, char **argv)
 {
-	static const struct option table[] = { TOOL_OPTIONS };
-	struct counts c = { .now = 0 };
-	struct ledger_stat before, after;
+	enum { PROMETHEUS = OPTION_FIRST };
+	static const struct option table[] = { { "prometheus", no_argument, NULL, PROMETHEUS }, TOOL_OPTIONS };
+	bool prometheus = false;
+	struct facts f;
 	int rc;
 
-	tool_getopt(t, argc, argv, ":", table, &rc);
+	while (tool_getopt(t, argc, argv, ":", table, &rc) != -1)
+		prometheus = true;
 	if (rc != -1)
 		return rc;
 	if (optind < argc)
 		return tool_usage(t, "stat takes no arguments");
+	if (prometheus && t->json)
+		return tool_usage(t, "--prometheus is one format, --json another");
 	tool_catch_signals();
 	rc = tool_ledger(t);
-	c.now = t->now;
 	if (rc == EX_OK)
-		rc = gather(t, &before, &after, &c);
-	if (rc == EX_OK && tool_stopped() == 0)
-		print(t, &before, &after, &c);
-	return rc;
+		rc = gather(t, &f);
+	if (rc != EX_OK || tool_stopped() != 0)
+		return rc;
+	if (prometheus)
+		return export(t, &f);
+	print(t, &f);
+	return EX_OK;
 }
 
 const struct command cmd_stat = {
 	.name = "stat",
-	.synopsis = "[--json]",
+	.synopsis = "[--json | --prometheus]",
 	.line = "Counts, times, size on disk and health of the ledger",
+	.details =
+	    "  --prometheus   the text format that node_exporter reads from a file; with -A a label says whose ledger it is\n\n"
+	    "Nothing is walked through: deliveries keep the counts. 'expired' and 'oldest' are right to a few hours.\n",
 	.flags = COMMAND_ALL,
 	.run = run,
+	.finish = finish,
 };

@@ -4,6 +4,7 @@
  * Exit codes are those of sysexits: 64 usage, 66 no such message file, 69 the ledger can't be used, 74 standard output failed, 75 a
  * passing trouble, 77 only root may, 78 configuration. 1: what was asked for is not there (check: a duplicate).
  */
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -152,6 +153,31 @@ finish_output(int rc)
 	return EX_IOERR;
 }
 
+static int
+open_gathered(struct tool *t)
+{
+	int fd;
+
+	if (t->command->finish == NULL)
+		return -1;
+	fd = memfd_create("dedupdb", MFD_CLOEXEC);
+	t->gathered = fd == -1 ? NULL : fdopen(fd, "w+");
+	return t->gathered != NULL ? -1 : tool_fail(EX_TEMPFAIL, "collect results: %s", strerror(errno));
+}
+
+static int
+finish_command(struct tool *t, int rc)
+{
+	int worse;
+
+	if (t->gathered == NULL)
+		return rc;
+	worse = t->command->finish(t);
+	fclose(t->gathered);
+	worse = finish_output(worse);
+	return worse > rc ? worse : rc;
+}
+
 /* The whole of a command, for one user or another. */
 static int
 run_and_print(struct tool *t, int argc, char **argv)
@@ -175,8 +201,11 @@ main(int argc, char **argv)
 	if (rc == -1)
 		rc = check_all(&t);
 	if (rc == -1)
+		rc = open_gathered(&t);
+	if (rc == -1) {
 		rc = t.all ? users_each(&t, argc, argv, run_and_print) : run_and_print(&t, argc, argv);
-	else
+		rc = finish_command(&t, rc);
+	} else
 		rc = finish_output(rc);
 	tool_free(&t);
 	stopped = tool_stopped();

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "config.h"
@@ -38,6 +39,9 @@ struct command {
 	unsigned flags;		/* enum command_flag */
 	/* argv[0] is the command's name. Returns the exit code. */
 	int (*run)(struct tool *t, int argc, char **argv);
+	/* Called once after run, with -A after the last user, unless it is NULL: prints what was collected in t->gathered. Returns an
+	 * exit code. */
+	int (*finish)(struct tool *t);
 };
 
 struct tool {
@@ -53,6 +57,7 @@ struct tool {
 	const char *address;	/* original recipient, for alias-copies = each; a command's option may set it before tool_load() */
 
 	int64_t now;		/* s; one for the whole run */
+	FILE *gathered;		/* for commands with `finish`: in memory, and shared with the processes of -A */
 
 	/* made by tool_load and tool_ledger */
 	struct user *user;

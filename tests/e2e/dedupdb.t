@@ -127,6 +127,27 @@ says '^oldest *20[0-9-]*T[0-9:]*[+-][0-9:]* (.* ago)$' 'ISO time and age of the 
 exits 0 'stat --json' stat --json
 is_json 'it is JSON'
 json 'd["records"], d["pending"], d["duplicates"], d["window"], d["health"]' '2 0 1 604800 healthy' 'the same numbers'
+exits 0 'stat --prometheus' stat --prometheus
+says '^dedup_lda_records{user="[^"]*"} 2$' 'two records'
+says '^dedup_lda_duplicates_total{user="[^"]*"} 1$' 'one duplicate'
+python3 - "$D/out" <<'END'
+import re, sys
+metric, seen = None, set()
+for line in open(sys.argv[1]):
+    if words := re.fullmatch(r"# (HELP|TYPE) (\w+) (.+)\n", line):
+        if words[1] == "HELP":
+            metric = words[2]
+            assert metric not in seen, "twice"
+            seen.add(metric)
+        else:
+            assert words[2] == metric and words[3] == ("counter" if metric.endswith("_total") else "gauge"), line
+    else:
+        words = re.fullmatch(r'(\w+)\{user="[^"\\]*"\} (\d+)\n', line)
+        assert words and words[1] == metric, line
+assert len(seen) == 13, seen
+END
+ok $? 'it is in the text format of Prometheus'
+exits 64 'two formats' stat --prometheus --json
 exits 0 '--json before the command' --json stat
 is_json 'it is JSON as well'
 

@@ -169,14 +169,14 @@ matches "$(head -n 1 shown)" '^FINGERPRINT  +STATE  +FIRST ' 'list on a terminal
 if can_trace; then
 	run='strace -o trace.out -e trace=fcntl -e inject=fcntl:delay_enter=300000:when=12+6'
 	# shellcheck disable=SC2086 # $run is several words
-	python3 terminal shown $run "$BUILD/dedupdb" -l "$ledger" stat
-	is "$?" 0 'stat on a terminal: exit 0'
-	matches "$(tr '\r\033' '\n!' <shown)" '^[0-9]+ records$' 'stat on a terminal: how far it is'
-	ok 'stat on a terminal: cleared in the end' grep -q "$(printf '\r\033\[Kledger ')" shown
+	python3 terminal shown $run "$BUILD/dedupdb" -l "$ledger" list --sort
+	is "$?" 0 'list --sort on a terminal: exit 0'
+	matches "$(tr '\r\033' '\n!' <shown)" '^[0-9]+ records$' 'list --sort on a terminal: how far it is'
+	ok 'list --sort on a terminal: cleared in the end' grep -q "$(printf '\r\033\[K0000000000000000 ')" shown
 	# shellcheck disable=SC2086
-	$run "$BUILD/dedupdb" -l "$ledger" stat >out 2>err
+	$run "$BUILD/dedupdb" -l "$ledger" list --sort >out 2>err
 	is "$(cat err)" '' 'elsewhere it says nothing of it'
 else
-	skip 'stat on a terminal' 'strace can not trace here'
+	skip 'list --sort on a terminal' 'strace can not trace here'
 fi
 plan

@@ -29,6 +29,12 @@ for line in open("out"):
 joe bdb:/home/joe/.dedup-lda 1 1 healthy' 'stat: a line for each user who has a ledger'
 all 0 'stat as text' stat
 is "$(grep -Ec '^user +(ann|joe)$' out)" 2 'stat as text: whose it is'
+all 0 'stat --prometheus' stat --prometheus
+is "$(grep -A 3 '^# HELP dedup_lda_duplicates_total' out)" '# HELP dedup_lda_duplicates_total Duplicates that were discarded.
+# TYPE dedup_lda_duplicates_total counter
+dedup_lda_duplicates_total{user="ann"} 0
+dedup_lda_duplicates_total{user="joe"} 1' 'stat --prometheus: one group for each metric'
+is "$(grep -c '^# TYPE' out)" "$(grep '^# TYPE' out | sort -u | grep -c .)" 'stat --prometheus: no metric twice'
 all 0 'nothing to do' recover
 said 'nothing to do' ''
 all 0 'nothing to prune' prune
