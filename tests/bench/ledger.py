@@ -2,9 +2,11 @@
 """ledger.py OUT: what a delivery costs as its ledger grows. tests/bench/run calls it.
 
 The records are of the last six days, as a week's mail leaves them, so that the default window drops none while this runs.
+LEDGERS=FOLDER keeps them there, and takes those that are there already, FOLDER/ledger.N: ten million take a quarter of an hour to make.
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -16,15 +18,18 @@ from engine import BUILD, shown
 SIZE = 4096
 DAY = 86400
 SPAN = 6 * DAY
-PRUNE_AFTER = "3d"
+PRUNED = 10  # one in so many records is pruned
+PARALLEL = 8
+FINGERPRINT = re.compile(r"\bfp=([0-9a-f]{16})")
 
 
 def prepare(folder, records):
     """Returns the subject's line and what the ledger is like."""
     for sub in ("tmp", "new", "cur"):
-        (folder / "M" / sub).mkdir(parents=True)
+        (folder / "M" / sub).mkdir(parents=True, exist_ok=True)
     begun = time.monotonic()
-    subprocess.run([BUILD / "bench" / "fill", folder / "L", str(records), str(SPAN)], check=True)
+    if not (folder / "L").exists():
+        subprocess.run([BUILD / "bench" / "fill", folder / "L", str(records), str(SPAN)], check=True)
     took = time.monotonic() - begun
     size = sum(f.stat().st_blocks * 512 for f in (folder / "L" / "env").iterdir() if f.name == "ledger.db")
     line = "\t".join([str(records), "dup", "exec", f"{BUILD}/dedup-lda", "-o", f"mailbox=maildir:{folder}/M", "-o", f"ledger=bdb:{folder}/L",
@@ -40,22 +45,81 @@ def one(folder, line, number):
     return run.latencies[0] / 1000
 
 
-def recovery(folder, line):
-    """A header that is not there counts as a process that died at work."""
-    usual = sorted(one(folder, line, 5000000 + i) for i in range(5))[2]
-    os.truncate(folder / "L" / "lock", 0)
-    took = one(folder, line, 5000010)
+def recovery(folder, line, number, spoil):
+    """Milliseconds of the delivery that repairs the ledger, with the header changed by spoil()."""
+    one(folder, line, number)
+    path = folder / "L" / "lock"
+    path.write_bytes(spoil(bytearray(path.read_bytes())))
+    took = one(folder, line, number + 1)
     if "recovering" not in (folder / "log").read_text():
         raise SystemExit("bench: nothing was recovered")
-    return usual, took
+    (folder / "log").write_text("")
+    return took
 
 
-def prune(folder):
-    """Half of the records are that old."""
+def sealed(header):
+    """A header with its checksum (FNV-1a)."""
+    total = 0xCBF29CE484222325
+    for byte in header[:-8]:
+        total = (total ^ byte) * 0x100000001B3 & (1 << 64) - 1
+    return bytes(header[:-8]) + total.to_bytes(8, sys.byteorder)
+
+
+def killed(header):
+    """As a process that died at work leaves it."""
+    header[8] = 1
+    return sealed(header)
+
+
+def rebooted(header):
+    """As another boot, which ended in good order, left it."""
+    header[16] ^= 0xFF
+    return sealed(header)
+
+
+def crashed(header):
+    """As a power cut leaves it: another boot, and files that are not as they were at the last section's end."""
+    header[16] ^= 0xFF
+    header[32] ^= 0xFF
+    return sealed(header)
+
+
+def command(folder, *words):
+    """Milliseconds that a command of dedupdb takes: the median of five, and what it prints."""
+    taken = []
+    for _ in range(5):
+        begun = time.monotonic()
+        done = subprocess.run([BUILD / "dedupdb", "-l", f"bdb:{folder}/L", *words], check=True, capture_output=True, text=True)
+        taken.append((time.monotonic() - begun) * 1000)
+    return sorted(taken)[2], done.stdout
+
+
+def prune(folder, line):
+    """Prunes the oldest records while eight at a time are delivered. The milliseconds of each delivery before and beside it."""
+    numbers = iter(range(6000000, 7000000, 200))
+
+    def deliver():
+        run = engine.run_bench(folder, [line], n=200, w=0, s=SIZE, j=PARALLEL, k=next(numbers))[line.split("\t")[0], "new"]
+        if any(run.codes):
+            raise SystemExit("bench: a delivery beside prune failed")
+        return [latency / 1000 for latency in run.latencies]
+
+    before = [ms for _ in range(5) for ms in deliver()]
+    beside = []
     begun = time.monotonic()
-    done = subprocess.run([BUILD / "dedupdb", "-l", f"bdb:{folder}/L", "prune", "--older-than", PRUNE_AFTER], check=True,
-                          capture_output=True, text=True)
-    return time.monotonic() - begun, done.stdout.strip()
+    with subprocess.Popen([BUILD / "dedupdb", "-l", f"bdb:{folder}/L", "prune", "--older-than", f"{SPAN - SPAN // PRUNED}s"],
+                          stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            beside += deliver()
+        took = time.monotonic() - begun
+        said = process.stdout.read().strip()
+    return {"prune s": took, "pruned": said, "before": spread(before), "beside": spread(beside)}
+
+
+def spread(taken):
+    ordered = sorted(taken)
+    return {"deliveries": len(ordered), "median ms": engine.percentile(ordered, 50), "p99 ms": engine.percentile(ordered, 99),
+            "longest ms": ordered[-1]}
 
 
 def main():
@@ -64,7 +128,7 @@ def main():
     results = {"machine": engine.machine("."), "ledgers": []}
     lines, folders = [], {}
     for records in numbers:
-        folders[records] = Path(f"ledger.{records}").resolve()
+        folders[records] = Path(os.environ.get("LEDGERS", ".")).resolve() / f"ledger.{records}"
         line, facts = prepare(folders[records], records)
         lines.append(line)
         results["ledgers"].append(facts)
@@ -77,16 +141,25 @@ def main():
         facts["to first"] = engine.latency_ratio(runs[name, "new"], runs[first, "new"])
         facts["dup to first"] = engine.latency_ratio(runs[name, "dup"], runs[first, "dup"])
         facts.update(engine.judge(folder / "M", [runs[name, "new"], runs[name, "dup"]]))
-        facts["usual ms"], facts["recovery ms"] = recovery(folder, line)
-        facts["prune s"], facts["pruned"] = prune(folder)
+        facts["stat ms"], facts["stat"] = command(folder, "stat")
+        facts["show ms"], _ = command(folder, "show", FINGERPRINT.findall((folder / "log").read_text())[-1])
+        facts["killed ms"] = recovery(folder, line, 5000000, killed)
+        facts["rebooted ms"] = recovery(folder, line, 5000002, rebooted)
+        facts["power ms"] = recovery(folder, line, 5000004, crashed)
+        facts["no header ms"] = recovery(folder, line, 5000006, lambda header: b"")
+        facts.update(prune(folder, line))
     engine.save(out / "bench-ledger.json", results)
-    rows = []
-    for f in results["ledgers"]:
-        rows.append([f["records"], shown(f["bytes a record"]), shown(f["new"]["median ms"]), shown(f["to first"]),
-                     shown(f["dup"]["median ms"]), shown(f["dup to first"]), shown(f["usual ms"]), shown(f["recovery ms"]),
-                     shown(f["prune s"]), f["pruned"], f["lost"], f["doubled"]])
-    print(engine.table(["records", "bytes each", "new ms", "ratio", "duplicate ms", "ratio", "usual ms", "after a crash ms", "prune s", "",
-                        "lost", "doubled"], rows))
+    ledgers = results["ledgers"]
+    print(engine.table(["records", "bytes each", "new ms", "ratio", "duplicate ms", "ratio", "stat ms", "show ms", "lost", "doubled"], [
+        [f["records"], shown(f["bytes a record"]), shown(f["new"]["median ms"]), shown(f["to first"]), shown(f["dup"]["median ms"]),
+         shown(f["dup to first"]), shown(f["stat ms"]), shown(f["show ms"]), f["lost"], f["doubled"]] for f in ledgers]))
+    print("\nOne delivery after kill -9 at work, an orderly reboot, a power cut, and the loss of the header, which it repairs:\n")
+    print(engine.table(["records", "killed ms", "rebooted ms", "power ms", "no header ms"], [
+        [f["records"]] + [shown(f[key]) for key in ("killed ms", "rebooted ms", "power ms", "no header ms")] for f in ledgers]))
+    print(f"\nOne record in {PRUNED} is pruned while {PARALLEL} at a time are delivered:\n")
+    print(engine.table(["records", "", "prune s", "median ms", "p99 ms", "longest ms", "before: median ms", "p99 ms", "longest ms"], [
+        [f["records"], f["pruned"], shown(f["prune s"])] +
+        [shown(f[when][key]) for when in ("beside", "before") for key in ("median ms", "p99 ms", "longest ms")] for f in ledgers]))
 
 
 main()
