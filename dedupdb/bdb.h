@@ -96,16 +96,32 @@ enum store_result bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *wo
 /* Fill err from a return value of Berkeley DB (or an errno); returns STORE_FAILED. */
 enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *err);
 
+/* All but the first recover, create what is missing, and then look for damage: the less is known of the files, the more carefully. */
 enum bdb_opening {
 	BDB_AS_IT_IS,
-	BDB_RECOVER,		/* creates what is missing, and checks that database and log belong together */
-	BDB_RECOVER_VERIFY	/* the same, and looks at every page of the database */
+	BDB_RECOVER_SEALED,	/* the files are as they were left, on another boot: there is nothing to look for */
+	BDB_RECOVER_KILLED,	/* a process died at work, which harms no page that was sound: do database and log belong together? */
+	BDB_RECOVER_POWER,	/* on another boot, and the files are not as they were left: is each page whole as well? */
+	BDB_RECOVER_VERIFY	/* somebody changed the files, or there was damage: does the tree hang together as well? */
 };
 
 /* Open the environment and the database; 0 or -1. */
 int bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err);
-/* Look at every page of the open database. Takes about 0.1 s for 100,000 records. 0, or -1: it is damaged. */
+
+#define BDB_FILE "ledger.db"
+#define BDB_PAGE_BYTES 4096
+
+enum bdb_pages {
+	BDB_PAGES_SOUND,
+	BDB_PAGES_LATER,	/* one was changed after the log's end, so the log was cut or replaced */
+	BDB_PAGES_STRANGE	/* one is not what it should be, and bdb_verify() has to say what that means */
+};
+/* Look at every page of the database, at its head or at the whole page; 0 or -1. */
+int bdb_pages_look(const struct bdb *b, const DB_LSN *end, bool whole, enum bdb_pages *found, struct err *err);
+
+/* How the tree of the open database hangs together. Takes about 0.1 s for 100,000 records. 0, or -1: it is damaged. */
 int bdb_verify(struct bdb *b, struct err *err);
+
 /* Close both; 0, or -1 when the environment is not fit to be used again without recovery. */
 int bdb_env_close(struct bdb *b);
 /* Forget both without touching the shared memory, which is damaged, or not the current one any more. */

@@ -12,10 +12,8 @@
 
 #include "bdb.h"
 
-#define DB_FILE "ledger.db"
 #define CACHE_BYTES (512 * 1024)
 #define LOG_BYTES (1024 * 1024)
-#define PAGE_BYTES 4096
 #define BAD_KEPT 2
 #define MAGIC_OFFSET 12	/* after the place in the log and the page's number */
 
@@ -94,7 +92,7 @@ bdb_env_seal(const struct bdb *b, uint32_t *count)
 	if (*count == 0)
 		*count = i;
 	snprintf(name, sizeof(name), "env/log.%010u", b->header.log);
-	return i == *count && seal_file(b, "env/" DB_FILE, &seal) && seal_file(b, name, &seal) ? seal : 0;
+	return i == *count && seal_file(b, "env/" BDB_FILE, &seal) && seal_file(b, name, &seal) ? seal : 0;
 }
 
 static int
@@ -216,12 +214,12 @@ prepare_recovery(struct bdb *b, struct err *err)
 	while (failed == 0 && (entry = readdir(dir)) != NULL) {
 		name = entry->d_name;
 		log = log || is_log(name);
-		database = database || strcmp(name, DB_FILE) == 0;
+		database = database || strcmp(name, BDB_FILE) == 0;
 		if ((is_region(name) || strcmp(name, "DB_CONFIG") == 0) && unlinkat(fd, name, 0) == -1 && !is_strange(fd, name))
 			failed = err_sys(err, "remove file in", b->env_path);
-		else if ((is_region(name) || is_log(name) || strcmp(name, DB_FILE) == 0) && is_strange(fd, name))
+		else if ((is_region(name) || is_log(name) || strcmp(name, BDB_FILE) == 0) && is_strange(fd, name))
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
-		else if (strcmp(name, DB_FILE) == 0 && is_foreign(fd, name))
+		else if (strcmp(name, BDB_FILE) == 0 && is_foreign(fd, name))
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: %s is no database", b->path, name);
 		else if (is_log(name))
 			failed = sync_log(b, fd, name, err);
@@ -316,46 +314,29 @@ open_database(struct bdb *b, bool create, struct err *err)
 	if (create) {	/* attributes of a new file; an old one has its own */
 		ret = b->db->set_flags(b->db, DB_CHKSUM);
 		if (ret == 0)
-			ret = b->db->set_pagesize(b->db, PAGE_BYTES);
+			ret = b->db->set_pagesize(b->db, BDB_PAGE_BYTES);
 	}
 	if (ret == 0)
-		ret = b->db->open(b->db, NULL, DB_FILE, NULL, DB_BTREE, DB_AUTO_COMMIT | (create ? DB_CREATE : 0), 0600);
+		ret = b->db->open(b->db, NULL, BDB_FILE, NULL, DB_BTREE, DB_AUTO_COMMIT | (create ? DB_CREATE : 0), 0600);
 	return ret == 0 ? 0 : (bdb_fail(b, "open database", ret, err), -1);
 }
 
-/* Does the database hold a page that was changed after the log's end? A page begins with the place of its last change in the log. Returns
- * 1, 0 or -1. */
+/* Berkeley DB itself would refuse a page from after the log's end only when it writes it, which may be long after; and it goes round in
+ * circles on pages of zeroes. */
 static int
-has_later_page(const struct bdb *b, const DB_LSN *end, struct err *err)
+look_at_pages(struct bdb *b, enum bdb_opening how, struct err *err)
 {
-	int later = 0, fd = openat(b->dir, "env/" DB_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	ssize_t n;
-	off_t at = 0;
-	DB_LSN lsn;
-
-	if (fd == -1)
-		return err_sys(err, "open database of ledger", b->path);
-	while ((n = fs_pread(fd, &lsn, sizeof(lsn), at, b->path, err)) == (ssize_t)sizeof(lsn) && later == 0) {
-		later = lsn.file > end->file || (lsn.file == end->file && lsn.offset > end->offset);
-		at += PAGE_BYTES;
-	}
-	close(fd);
-	return n == -1 ? -1 : later;
-}
-
-/* Berkeley DB itself would refuse such a page only when it writes it, which may be long after. */
-static int
-check_log(struct bdb *b, struct err *err)
-{
+	enum bdb_pages found;
 	DB_LSN end;
-	int later, ret = log_end(b, &end);
+	int ret = log_end(b, &end);
 
 	if (ret != 0)
 		return bdb_fail(b, "find the log's end", ret, err), -1;
-	later = has_later_page(b, &end, err);
-	if (later == 1)
-		err_set(err, STATUS_CORRUPT, "ledger %s: its log has lost its end", b->path);
-	return later == 0 ? 0 : -1;
+	if (bdb_pages_look(b, &end, how != BDB_RECOVER_KILLED, &found, err) == -1)
+		return -1;
+	if (found == BDB_PAGES_LATER)
+		return err_set(err, STATUS_CORRUPT, "ledger %s: its log has lost its end", b->path);
+	return how == BDB_RECOVER_VERIFY || found == BDB_PAGES_STRANGE ? bdb_verify(b, err) : 0;
 }
 
 int
@@ -369,10 +350,9 @@ bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 		return -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
-	if (open_environment(b, recover, err) == -1 || open_database(b, recover, err) == -1 ||
-	    (how == BDB_RECOVER_VERIFY && bdb_verify(b, err) == -1))
+	if (open_environment(b, recover, err) == -1 || open_database(b, recover, err) == -1)
 		return -1;
-	return recover ? check_log(b, err) : 0;
+	return recover && how != BDB_RECOVER_SEALED ? look_at_pages(b, how, err) : 0;
 }
 
 int

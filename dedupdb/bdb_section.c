@@ -199,7 +199,7 @@ sync_folders(const struct bdb *b, struct err *err)
 }
 
 static int
-repair(struct bdb *b, const char *why, bool verify, struct err *err)
+repair(struct bdb *b, const char *why, enum bdb_opening how, struct err *err)
 {
 	char text[512];
 	bool used = had_environment(b);
@@ -214,7 +214,7 @@ repair(struct bdb *b, const char *why, bool verify, struct err *err)
 		snprintf(text, sizeof(text), "ledger %s: recovering (%s)", b->path, why);
 		notice(b, text);
 	}
-	return bdb_env_open(b, verify ? BDB_RECOVER_VERIFY : BDB_RECOVER, err) == -1 ? -1 : sync_folders(b, err);
+	return bdb_env_open(b, how, err) == -1 ? -1 : sync_folders(b, err);
 }
 
 static void
@@ -223,6 +223,19 @@ learn_boot(struct bdb *b)
 	if (!b->boot_known)
 		host_boot_id(b->boot);
 	b->boot_known = true;
+}
+
+static bool
+is_this_boot(const struct bdb *b)
+{
+	return memcmp(b->header.boot, b->boot, sizeof(b->boot)) == 0;
+}
+
+/* Are the files as the last section left them? */
+static bool
+is_sealed(struct bdb *b)
+{
+	return b->header.seal != 0 && b->header.regions != 0 && b->header.seal == bdb_env_seal(b, &b->header.regions);
 }
 
 /* Why the environment may not be used as it is; NULL: it may. */
@@ -236,11 +249,20 @@ why_repair(struct bdb *b)
 		return "its log could not be made durable";
 	if (b->header.dirty != 0)
 		return "a process died at work";
-	if (memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0)
+	if (!is_this_boot(b))
 		return "the machine was restarted";
-	if (b->header.seal == 0 || b->header.regions == 0 || b->header.seal != bdb_env_seal(b, &b->header.regions))
-		return "its files were changed or removed";
-	return NULL;
+	return is_sealed(b) ? NULL : "its files were changed or removed";
+}
+
+/* How to repair it, if there is a reason. */
+static enum bdb_opening
+choose_repair(struct bdb *b)
+{
+	if (b->header.failures > 0 || b->header.seal == 0)
+		return BDB_RECOVER_VERIFY;
+	if (is_this_boot(b))
+		return b->header.dirty != 0 ? BDB_RECOVER_KILLED : BDB_RECOVER_VERIFY;
+	return b->header.dirty == 0 && is_sealed(b) ? BDB_RECOVER_SEALED : BDB_RECOVER_POWER;
 }
 
 /* Take the lock and read the header. Returns 1, 0 when there is no ledger, -1. */
@@ -264,15 +286,13 @@ static int
 start_work(struct bdb *b, struct err *err)
 {
 	const char *why = why_repair(b);
-	/* A process that dies harms no page that was sound. */
-	bool verify = b->header.failures > 0 || b->header.dirty == 0 || b->header.seal == 0 ||
-	    memcmp(b->header.boot, b->boot, sizeof(b->boot)) != 0;
+	enum bdb_opening how = why != NULL ? choose_repair(b) : BDB_AS_IT_IS;
 	int ret = 0;
 
 	if (why != NULL) {
 		b->header.generation++;
 		b->header.regions = 0;
-		if (verify)
+		if (how != BDB_RECOVER_KILLED)
 			b->header.seal = 0;	/* until that has been done */
 	}
 	memcpy(b->header.boot, b->boot, sizeof(b->boot));
@@ -287,7 +307,7 @@ start_work(struct bdb *b, struct err *err)
 	if (b->env != NULL && b->generation != b->header.generation)
 		bdb_env_abandon(b);
 	if (b->env == NULL)
-		ret = why != NULL ? repair(b, why, verify, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
+		ret = why != NULL ? repair(b, why, how, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
 	b->generation = b->header.generation;
 	return ret;
 }

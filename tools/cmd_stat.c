@@ -70,8 +70,8 @@ diagnose(const struct tool *t, struct facts *f)
 		judge(f, false, "%" PRIu64 " unfinished: run 'dedupdb recover'", f->unfinished);
 	else if (f->stat.set_aside > 0 && t->now - f->stat.set_aside_last < t->config->window) {
 		age_text(t->now - f->stat.set_aside_last, age);
-		judge(f, false, "a damaged database was set aside %s ago, and copies of what it knew may come: check the disk, then "
-		    "remove env.bad.* in the ledger's folder", age);
+		judge(f, true, "healthy again: a damaged database was set aside %s ago, and copies of what it knew may come; check the "
+		    "disk, then remove env.bad.* in the ledger's folder", age);
 	} else if (f->stat.dirty)
 		judge(f, true, "a process died while writing; the next delivery repairs it");
 	else
