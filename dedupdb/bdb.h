@@ -2,7 +2,7 @@
  * A section: the only time at which a process uses the Berkeley DB environment of a ledger.
  *
  * Folder of a ledger: `lock` (the lock file with the header below), `env/` (the environment: ledger.db, log.*, the region files
- * __db.*), `env.bad.<time>` (damaged environments that were set aside; the newest two).
+ * __db.*), `env.bad.<time>` (damaged environments that were set aside; the newest two), `events` (what was done: events.h).
  *
  * A section takes the exclusive lock, marks the header dirty, opens the environment unless this process has it open, works, marks the
  * header clean and unlocks. A process that dies in a section leaves it dirty (kill -9 frees the lock), and the next section starts with a recovery.
@@ -43,7 +43,7 @@ struct bdb_header {
 	uint32_t regions;		/* how many region files there are */
 	uint32_t changes;		/* since the last checkpoint was asked for */
 	uint32_t log;			/* number of the last log file */
-	uint32_t unused;		/* in place of padding */
+	uint32_t events;		/* the next event's number; 0: not known */
 	unsigned char hand[FINGERPRINT_BYTES];	/* the clock hand: tidying goes on from this key */
 	unsigned char hints[BDB_HINTS][FINGERPRINT_BYTES];	/* recently pending keys; zero: free */
 	uint64_t checksum;		/* of all bytes before */
@@ -57,6 +57,7 @@ struct bdb {
 	ino_t lock_ino;
 	int timeout_ms;
 	bool strict, create;
+	uint32_t history;		/* events that are kept */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;
 	store_expired *expired;
@@ -169,6 +170,12 @@ int bdb_stat(struct store *store, struct ledger_stat *stat, struct err *err);
 int bdb_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err);
 int bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err);
 int bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);
+
+/* Inside a section: write an event down; NULL: there is none. */
+void bdb_event(struct bdb *b, const struct event *event);
+/* store_ops: note, each_event. */
+void bdb_note(struct store *store, const struct event *event);
+int bdb_each_event(struct store *store, event_visit *visit, void *arg, struct err *err);
 
 static inline struct bdb *
 bdb_of(struct store *store)

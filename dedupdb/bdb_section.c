@@ -10,19 +10,14 @@
 #include <unistd.h>
 
 #include "bdb.h"
+#include "pack.h"
 
 #define TRIES 3		/* as it is, after a recovery, with a fresh environment */
 
 static uint64_t
 checksum(const struct bdb_header *h)
 {
-	const unsigned char *p = (const unsigned char *)h;
-	uint64_t sum = 0xcbf29ce484222325ULL;	/* FNV-1a */
-	size_t i;
-
-	for (i = 0; i < offsetof(struct bdb_header, checksum); i++)
-		sum = (sum ^ p[i]) * 0x100000001b3ULL;
-	return sum;
+	return pack_checksum(h, offsetof(struct bdb_header, checksum));
 }
 
 static int
@@ -292,6 +287,7 @@ start_work(struct bdb *b, struct err *err)
 	if (why != NULL) {
 		b->header.generation++;
 		b->header.regions = 0;
+		b->header.events = 0;	/* whoever died may have written one, and an older header would repeat numbers */
 		if (how != BDB_RECOVER_KILLED)
 			b->header.seal = 0;	/* until that has been done */
 	}

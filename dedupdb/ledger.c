@@ -92,6 +92,15 @@ ledger_prepare(struct ledger *ledger, int *folder, struct err *err)
 	return ledger->ops->prepare(ledger->store, folder, err);
 }
 
+/* What the next change writes down: once, whatever becomes of it. */
+static void
+hand_over(struct ledger *ledger, const struct event **event)
+{
+	ledger->store->event = event == NULL ? NULL : *event;
+	if (event != NULL)
+		*event = NULL;
+}
+
 static void
 claim_absent(struct claim *claim)
 {
@@ -128,6 +137,7 @@ ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, s
 	struct store_value value;
 
 	claim->fp = *fp;
+	claim->event = NULL;
 	claim_absent(claim);
 	switch (ledger->ops->get(ledger->store, fp, &value, err)) {
 	case STORE_OK:
@@ -201,12 +211,16 @@ ledger_delivered(struct ledger *ledger, struct claim *claim, bool durable, struc
 {
 	struct record record = claim->record;
 	struct store_value ours, expected, there;
+	enum store_result result;
 
 	record.state = RECORD_DELIVERED;
 	record.intent.len = 0;	/* nobody needs it any more, and it tells paths */
 	ours.len = record_encode(&record, ours.bytes);
 	claim_raw(claim, &expected);
-	switch (ledger->ops->put(ledger->store, &claim->fp, &expected, &ours, durable, false, &there, err)) {
+	hand_over(ledger, &claim->event);
+	result = ledger->ops->put(ledger->store, &claim->fp, &expected, &ours, durable, false, &there, err);
+	hand_over(ledger, NULL);
+	switch (result) {
 	case STORE_OK:
 	case STORE_CONFLICT:	/* another process settled it as well, or decided again: its own mark will follow */
 	case STORE_ABSENT:	/* wiped or pruned meanwhile: costs a duplicate at the worst */
@@ -217,9 +231,15 @@ ledger_delivered(struct ledger *ledger, struct claim *claim, bool durable, struc
 }
 
 void
-ledger_count_duplicate(struct ledger *ledger)
+ledger_note(struct ledger *ledger, const struct event *event)
 {
-	ledger->ops->count_duplicate(ledger->store);
+	ledger->ops->note(ledger->store, event);
+}
+
+int
+ledger_each_event(struct ledger *ledger, event_visit *visit, void *arg, struct err *err)
+{
+	return ledger->ops->each_event(ledger->store, visit, arg, err);
 }
 
 static int
@@ -231,6 +251,7 @@ visit_value(void *arg, const struct fingerprint *key, const struct store_value *
 	if (memcmp(key->bytes, v->last, FINGERPRINT_BYTES) > 0)
 		return 1;
 	claim.fp = *key;
+	claim.event = NULL;
 	claim_value(&claim, v->ledger, value, v->now);
 	return v->visit(v->arg, &claim, err);
 }
@@ -294,12 +315,16 @@ ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledge
 }
 
 int
-ledger_forget(struct ledger *ledger, const struct claim *claim, struct err *err)
+ledger_forget(struct ledger *ledger, struct claim *claim, struct err *err)
 {
 	struct store_value expected;
+	enum store_result result;
 
 	claim_raw(claim, &expected);
-	switch (ledger->ops->remove(ledger->store, &claim->fp, &expected, err)) {
+	hand_over(ledger, &claim->event);
+	result = ledger->ops->remove(ledger->store, &claim->fp, &expected, err);
+	hand_over(ledger, NULL);
+	switch (result) {
 	case STORE_OK:
 		return 1;
 	case STORE_CONFLICT:

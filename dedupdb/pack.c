@@ -110,3 +110,15 @@ unpack_text(struct unpacker *u, char *text, size_t size)
 	memcpy(text, at, len);
 	text[len] = '\0';
 }
+
+uint64_t
+pack_checksum(const void *bytes, size_t len)
+{
+	const unsigned char *p = bytes;
+	uint64_t sum = 0xcbf29ce484222325ULL;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sum = (sum ^ p[i]) * 0x100000001b3ULL;
+	return sum;
+}

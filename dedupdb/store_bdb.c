@@ -55,6 +55,7 @@ bdb_open(struct store **store, const struct store_options *options, struct err *
 	b->timeout_ms = options->ledger->lock_timeout_ms;
 	b->strict = options->ledger->strict;
 	b->create = options->ledger->create;
+	b->history = options->ledger->history;
 	b->notice = options->ledger->notice;
 	b->notice_arg = options->ledger->notice_arg;
 	b->expired = options->expired;
@@ -317,10 +318,13 @@ work_change(struct bdb *b, void *arg, struct err *err)
 		result = change(b, txn, c, err);
 	if (result != STORE_OK) {
 		txn->abort(txn);
+		if (result != STORE_FAILED && c->value != NULL)		/* others did the same: both are worth a word */
+			bdb_event(b, b->base.event);
 		return result;
 	}
 	result = commit(b, txn, c->durable, err);
 	if (result == STORE_OK) {
+		bdb_event(b, b->base.event);
 		b->closing = !c->pending;	/* a delivery has nothing to ask any more */
 		hint(b, c->key->bytes, c->pending);
 		checkpoint(b);
@@ -397,22 +401,6 @@ bdb_recent_pending(struct store *store, store_visit *visit, void *arg, struct er
 	return ret;
 }
 
-static enum store_result
-work_duplicate(struct bdb *b, void *arg, struct err *err)
-{
-	(void)arg;
-	(void)err;
-	b->header.duplicates++;
-	b->closing = true;
-	return STORE_OK;
-}
-
-static void
-bdb_count_duplicate(struct store *store)
-{
-	(void)bdb_section(bdb_of(store), work_duplicate, NULL, NULL);
-}
-
 static void
 bdb_crashed(const struct store *store)
 {
@@ -435,7 +423,8 @@ const struct store_ops store_bdb = {
 	.each = bdb_each,
 	.recent_pending = bdb_recent_pending,
 	.prune = bdb_prune,
-	.count_duplicate = bdb_count_duplicate,
+	.note = bdb_note,
+	.each_event = bdb_each_event,
 	.stat = bdb_stat,
 	.crashed = bdb_crashed,
 };

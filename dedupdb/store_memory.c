@@ -18,6 +18,9 @@ struct memory {
 	struct entry **entries;	/* in key order */
 	size_t len, size;
 	uint64_t duplicates;
+	struct event *events;	/* a ring */
+	uint32_t history;
+	uint64_t noted;		/* events, ever */
 };
 
 static struct memory *
@@ -50,6 +53,10 @@ memory_open(struct store **store, const struct store_options *options, struct er
 
 	if (m == NULL)
 		return err_sys(err, "open ledger", options->path);
+	m->history = options->ledger->history;
+	m->events = calloc(m->history, sizeof(*m->events));
+	if (m->events == NULL)
+		m->history = 0;
 	m->base.ops = &store_memory;
 	*store = &m->base;
 	return 0;
@@ -64,6 +71,7 @@ memory_close(struct store **store)
 	for (i = 0; i < m->len; i++)
 		free(m->entries[i]);
 	free(m->entries);
+	free(m->events);
 	free(m);
 	*store = NULL;
 }
@@ -129,6 +137,18 @@ insert(struct memory *m, size_t i, const struct fingerprint *key, struct err *er
 	return STORE_OK;
 }
 
+static void
+write_event(struct memory *m, const struct event *event)
+{
+	struct event *slot;
+
+	if (m->history == 0 || event == NULL)
+		return;
+	slot = &m->events[m->noted++ % m->history];
+	*slot = *event;
+	slot->number = m->noted;
+}
+
 static enum store_result
 memory_put(struct store *store, const struct fingerprint *key, const struct store_value *expected, const struct store_value *value,
     bool durable, bool pending, struct store_value *now, struct err *err)
@@ -147,6 +167,8 @@ memory_put(struct store *store, const struct fingerprint *key, const struct stor
 		m->entries[i]->value = *value;
 		m->entries[i]->pending = pending;
 	}
+	if (result != STORE_FAILED)
+		write_event(m, store->event);
 	return result;
 }
 
@@ -170,8 +192,10 @@ memory_remove(struct store *store, const struct fingerprint *key, const struct s
 	if (!found)
 		return STORE_ABSENT;
 	result = compare(m->entries[i], expected, NULL);
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
 		take_out(m, i);
+		write_event(m, store->event);
+	}
 	return result;
 }
 
@@ -241,9 +265,22 @@ memory_prune(struct store *store, store_expired *expired, void *arg, uint64_t *d
 }
 
 static void
-memory_count_duplicate(struct store *store)
+memory_note(struct store *store, const struct event *event)
 {
-	memory_of(store)->duplicates++;
+	memory_of(store)->duplicates += event->kind == EVENT_DUPLICATE;
+	write_event(memory_of(store), event);
+}
+
+static int
+memory_each_event(struct store *store, event_visit *visit, void *arg, struct err *err)
+{
+	const struct memory *m = memory_of(store);
+	uint64_t i = m->noted > m->history ? m->noted - m->history : 0;
+	int ret = 0;
+
+	while (ret == 0 && i < m->noted)
+		ret = visit(arg, &m->events[i++ % m->history], err);
+	return ret == -1 ? -1 : 0;
 }
 
 static int
@@ -285,7 +322,8 @@ const struct store_ops store_memory = {
 	.each = memory_each,
 	.recent_pending = memory_recent_pending,
 	.prune = memory_prune,
-	.count_duplicate = memory_count_duplicate,
+	.note = memory_note,
+	.each_event = memory_each_event,
 	.stat = memory_stat,
 	.crashed = memory_crashed,
 };

@@ -44,6 +44,7 @@ struct config {
 	int64_t stale_lock_time;	/* s */
 	int64_t lock_timeout;		/* s */
 	int64_t time_limit;		/* s */
+	int64_t history;		/* events that the ledger keeps */
 	enum on_duplicate on_duplicate;
 	enum on_ledger_failure on_ledger_failure;
 	enum body_form body;

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "counters.h"
+#include "events.h"
 #include "fingerprint.h"
 #include "record.h"
 #include "status.h"
@@ -31,6 +32,7 @@ struct ledger_options {
 	int lock_timeout_ms;	/* how long to wait for other processes */
 	bool strict;		/* also make directory entries durable one by one */
 	bool create;		/* make a missing ledger; without it a missing one is empty */
+	uint32_t history;	/* how many events are kept, up to EVENTS_MAX; 0: none */
 	/* Told of repairs and of damage that was set aside; NULL: nobody is. */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;
@@ -52,6 +54,9 @@ struct claim {
 	bool attempted;		/* a commit of ours failed half-way: its stage is never removed, whatever was read since */
 	bool present;		/* raw holds a record as it was read: what a replacement is compared with */
 	struct record record;	/* decoded; valid when present and whole */
+	/* Set by the caller after the look-up: what ledger_delivered() or ledger_forget() write down if they succeed. Borrowed until
+	 * then; NULL: nothing. */
+	const struct event *event;
 	size_t raw_len;
 	unsigned char raw[RECORD_MAX];
 };
@@ -77,8 +82,11 @@ int ledger_decide(struct ledger *ledger, struct claim *claim, const struct inten
  * (also when somebody else marked it first), or -1: the record stays pending. */
 int ledger_delivered(struct ledger *ledger, struct claim *claim, bool durable, struct err *err);
 
-/* Count a duplicate that was discarded. Not durable; errors are not reported since nothing depends on it. */
-void ledger_count_duplicate(struct ledger *ledger);
+/* Write down what changes no record; EVENT_DUPLICATE is counted as well, EVENT_UNRECORDED does without the database and waits for
+ * nobody. Not durable; errors are not reported since nothing depends on it. */
+void ledger_note(struct ledger *ledger, const struct event *event);
+/* Every event that is still there, as events_each(). */
+int ledger_each_event(struct ledger *ledger, event_visit *visit, void *arg, struct err *err);
 
 /* A visitor returns 0 to go on, 1 to stop (no error), -1 with err filled. The ledger is not locked while it runs. */
 typedef int ledger_visit(void *arg, struct claim *claim, struct err *err);
@@ -92,7 +100,7 @@ int ledger_recent_pending(struct ledger *ledger, int64_t now, ledger_visit *visi
 int ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledger_visit *visit, void *arg, struct err *err);
 
 /* Delete the record, if it still is as claimed. Returns 1 deleted, 0 it has changed or is gone, -1 error. */
-int ledger_forget(struct ledger *ledger, const struct claim *claim, struct err *err);
+int ledger_forget(struct ledger *ledger, struct claim *claim, struct err *err);
 
 /* Delete delivered records older than max_age seconds, in short sections. */
 int ledger_prune(struct ledger *ledger, int64_t now, int64_t max_age, uint64_t *deleted, struct err *err);

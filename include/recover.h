@@ -21,6 +21,10 @@ enum recovered {
 int recover_record(struct ledger *ledger, struct claim *claim, const struct mailbox_options *base, int64_t now, int64_t window,
     enum recovered *result, struct err *err);
 
+/* Prepare what ledger_delivered() or ledger_forget() write down of a claimed record whose message is not at hand; event is borrowed
+ * by the claim until then. */
+void recover_event(struct event *event, enum event_kind kind, struct claim *claim, int64_t now);
+
 /* Remove left-over stages of this mailbox that no record of the ledger names (I4), where its kind leaves any. Returns how many, or -1. */
 int recover_sweep(struct ledger *ledger, struct mailbox *box, int64_t now, struct err *err);
 

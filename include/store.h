@@ -40,6 +40,7 @@ struct store_options {
 /* The head of every kind's own struct. */
 struct store {
 	const struct store_ops *ops;
+	const struct event *event;	/* set for one put or remove: to be written with it; NULL: nothing */
 };
 
 /* Visits a copy, with nothing locked. Returns 0 to go on, 1 to stop, -1 with err filled. */
@@ -75,7 +76,9 @@ struct store_ops {
 	int (*recent_pending)(struct store *, store_visit *, void *arg, struct err *);
 	/* Delete every value for which expired() is true; adds to *deleted. */
 	int (*prune)(struct store *, store_expired *expired, void *arg, uint64_t *deleted, struct err *);
-	void (*count_duplicate)(struct store *);
+	/* Write an event, and count it if it is a duplicate. Errors are not reported. */
+	void (*note)(struct store *, const struct event *);
+	int (*each_event)(struct store *, event_visit *, void *arg, struct err *);	/* see events_each() */
 	int (*stat)(struct store *, struct ledger_stat *, struct err *);
 	void (*crashed)(const struct store *);	/* async-signal-safe */
 };

@@ -24,6 +24,8 @@ static const struct config_key keys[] = {
 	{ .name = "ledger", .def = "bdb:~/.dedup-lda", .set = set_ledger, .has_path = true, .allowed = "bdb:PATH, none" },
 	{ .name = "window", .def = "7d", .set = set_duration, .field = offsetof(struct config, window), .min = 1,
 	    .allowed = DURATION ", and not 0" },
+	{ .name = "history", .def = "8192", .set = set_count, .field = offsetof(struct config, history), .max = EVENTS_MAX,
+	    .allowed = "a number of events, 0 to 65536" },
 	{ .name = "on-duplicate", .def = "discard", .set = set_on_duplicate,
 	    .allowed = "discard, tag, folder:NAME (no slash, no '..', no dot in front)" },
 	{ .name = "duplicates", .def = "all", .set = set_duplicates, .choice = { "all", "proven" }, .allowed = "all" },

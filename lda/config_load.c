@@ -178,6 +178,7 @@ config_ledger_options(const struct config *config, struct ledger_options *option
 		.lock_timeout_ms = to_ms(config->lock_timeout),
 		.strict = config->strict,
 		.create = true,
+		.history = (uint32_t)config->history,
 	};
 }
 

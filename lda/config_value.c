@@ -14,6 +14,7 @@
 #define DURATION_MAX (100 * INT64_C(365) * 86400)	/* s; more is a slip of the keyboard */
 #define FIELD_NAME_MAX 200	/* bytes */
 #define HOST_MAX 255		/* bytes */
+#define COUNT_DIGITS 9
 
 const char *
 value_shown(char buf[VALUE_SHOWN], const char *text)
@@ -216,6 +217,19 @@ set_duration(struct config *config, const struct config_key *key, const struct v
 	if (duration_parse(values->text[0], &seconds) != 0 || seconds < key->min)
 		return refuse(key, values->text[0], err);
 	memcpy((char *)config + key->field, &seconds, sizeof(seconds));
+	return 0;
+}
+
+int
+set_count(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
+{
+	const char *text = values->text[0];
+	size_t digits = strspn(text, "0123456789");
+	int64_t n;
+
+	if (digits == 0 || digits > COUNT_DIGITS || text[digits] != '\0' || (n = strtoll(text, NULL, 10)) > key->max)
+		return refuse(key, text, err);
+	memcpy((char *)config + key->field, &n, sizeof(n));
 	return 0;
 }
 

@@ -32,10 +32,11 @@ struct config_key {
 	bool has_path;		/* a relative path given with -o counts from the current folder */
 	size_t field;		/* offset in struct config, for setters that serve several keys */
 	int64_t min;		/* of durations, s */
+	int64_t max;		/* of counts */
 	const char *choice[2];	/* of two-valued keys; the second is true */
 };
 
-config_setter set_mailbox, set_ledger, set_log, set_duration, set_choice, set_on_duplicate, set_duplicates, set_ledger_failure,
+config_setter set_mailbox, set_ledger, set_log, set_duration, set_count, set_choice, set_on_duplicate, set_duplicates, set_ledger_failure,
     set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers;
 
 /* The text as an error may show it: cut, and without control characters. Returns buf. */

@@ -4,6 +4,7 @@
  * The order of steps is the protocol: nothing is visible before ledger_decide() (I1, I2), nothing is taken back after it (I4), and
  * delivered is written only after the publication is durable (I5, I6).
  */
+#include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -38,6 +39,7 @@ struct work {
 	struct err no_ledger;		/* why it can't be used, or STATUS_OK */
 	struct claim claim;
 	struct intent intent;
+	struct event event;
 	bool locked, staged;
 	bool keep_stage;		/* a record may name it (I4), or it is published */
 	const char *action;
@@ -222,13 +224,32 @@ deliver_without(struct work *w, const struct err *why, struct err *err)
 	return -1;
 }
 
+/* What is done with the message, for the log and for the ledger's history. */
+static const struct event *
+act(struct work *w, enum event_kind kind)
+{
+	const struct field *id = message_field(w->message, "message-id", 0);
+	const char *folder = kind == EVENT_FILED ? w->d->config->duplicate_folder : w->d->folder;
+
+	w->action = event_name(kind);
+	event_begin(&w->event, kind, &w->fp, clock_now());
+	if (id != NULL)
+		event_message_id(&w->event, id->value, id->len);
+	w->event.first = w->claim.record.first;
+	w->event.size = message_size(w->message);
+	if (folder != NULL)
+		strlcpy(w->event.place, folder, sizeof(w->event.place));
+	return &w->event;
+}
+
 /* The publication is durable. A Maildir's record may stay pending: the next copy proves it. An mbox's must not, if the administrator
  * prefers a late message to a second one. */
 static int
-mark_delivered(struct work *w, struct err *err)
+mark_delivered(struct work *w, enum event_kind kind, struct err *err)
 {
 	struct err why;
 
+	w->claim.event = act(w, kind);
 	if (ledger_delivered(w->d->ledger, &w->claim, w->ops->durable_mark, &why) == 0)
 		return 0;
 	return ledger_failed(w, &why, err) == -1 && w->ops->durable_mark ? -1 : 0;
@@ -256,7 +277,7 @@ decide(struct work *w, struct err *err)
 	w->action = "delivered";
 	if (publish(w, err) == -1)
 		return -1;
-	return failed || mark_delivered(w, err) == 0 ? 1 : -1;
+	return failed || mark_delivered(w, EVENT_DELIVERED, err) == 0 ? 1 : -1;
 }
 
 /* Returns 1: settled; 0: it can't be finished, decide again; -1. */
@@ -265,8 +286,7 @@ help(struct work *w, struct err *err)
 {
 	switch (w->ops->settle(w->box, &w->claim.record, w->message, clock_now(), err)) {
 	case SETTLED:
-		w->action = "helped";
-		return mark_delivered(w, err) == -1 ? -1 : 1;
+		return mark_delivered(w, EVENT_HELPED, err) == -1 ? -1 : 1;
 	case SETTLE_GONE:
 		return 0;
 	default:
@@ -299,7 +319,7 @@ extra_copy(struct work *w, struct err *err)
 	if (w->ops->open(&box, &options, err) == -1 || (w->ops->lock != NULL && w->ops->lock(box, err) == -1) ||
 	    w->ops->stage(box, w->message, &w->fp, &intent, err) == -1 || w->ops->publish(box, err) == -1)
 		goto done;
-	w->action = config->on_duplicate == DUPLICATE_FOLDER ? "filed" : "tagged";
+	ledger_note(w->d->ledger, act(w, config->on_duplicate == DUPLICATE_FOLDER ? EVENT_FILED : EVENT_TAGGED));
 	ret = 0;
 done:
 	if (box != NULL)
@@ -312,9 +332,8 @@ done:
 static int
 duplicate(struct work *w, struct err *err)
 {
-	w->action = "duplicate";
 	if (w->d->config->on_duplicate == DUPLICATE_DISCARD) {
-		ledger_count_duplicate(w->d->ledger);
+		ledger_note(w->d->ledger, act(w, EVENT_DUPLICATE));
 		return 0;
 	}
 	if (w->locked)
@@ -327,14 +346,17 @@ static int
 settle_other(void *arg, struct claim *claim, struct err *err)
 {
 	struct work *w = arg;
+	struct event event;
 	char path[PATH_MAX];
 
 	if (claim->state != CLAIM_PENDING || mailbox_of_intent(&claim->record.intent) != w->ops ||
 	    w->ops->intent_path(&claim->record.intent, path, sizeof(path)) == -1 || strcmp(path, w->options.path) != 0 ||
 	    memcmp(&claim->fp, &w->fp, sizeof(w->fp)) == 0)
 		return 0;
-	if (w->ops->settle(w->box, &claim->record, NULL, clock_now(), err) == SETTLED)
+	if (w->ops->settle(w->box, &claim->record, NULL, clock_now(), err) == SETTLED) {
+		recover_event(&event, EVENT_RECOVERED, claim, clock_now());
 		(void)ledger_delivered(w->d->ledger, claim, w->ops->durable_mark, NULL);
+	}
 	return 0;
 }
 
@@ -485,6 +507,8 @@ deliver(const struct delivery *d, int fd, struct err *err)
 	else
 		ret = d->ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
 	log_outcome(w, ret == 0 ? NULL : err);
+	if (ret == 0 && w->trouble != NULL)
+		ledger_note(d->ledger, act(w, EVENT_UNRECORDED));
 	if (ret == 0)
 		sweep(w);
 	finish(w);

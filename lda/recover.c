@@ -6,13 +6,24 @@
 
 #define PROVED_WITHIN (24 * 3600)	/* s: see DEVIATIONS of dedup-lda(8) and maildir.c */
 
+void
+recover_event(struct event *event, enum event_kind kind, struct claim *claim, int64_t now)
+{
+	event_begin(event, kind, &claim->fp, now);
+	event->first = claim->record.first;
+	claim->event = event;
+}
+
 /* The record in the claim is pending, and the mailbox is open and locked where its kind needs that. */
 static int
 settle(struct ledger *ledger, struct claim *claim, struct mailbox *box, int64_t now, int64_t window, enum recovered *result,
     struct err *err)
 {
+	struct event event;
+
 	switch (box->ops->settle(box, &claim->record, NULL, now, err)) {
 	case SETTLED:
+		recover_event(&event, EVENT_RECOVERED, claim, now);
 		if (ledger_delivered(ledger, claim, box->ops->durable_mark, err) == -1)
 			return -1;
 		*result = RECOVER_SETTLED;
@@ -20,6 +31,7 @@ settle(struct ledger *ledger, struct claim *claim, struct mailbox *box, int64_t 
 	case SETTLE_GONE:
 		/* A copy may still come, and will be delivered with or without this record. It is kept as long as it may help. */
 		if (now - claim->record.decided > window + PROVED_WITHIN) {
+			recover_event(&event, EVENT_DROPPED, claim, now);
 			if (ledger_forget(ledger, claim, err) == -1)
 				return -1;
 			*result = RECOVER_DROPPED;

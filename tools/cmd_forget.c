@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "recover.h"
 #include "tool.h"
 #include "view.h"
 
@@ -47,6 +48,7 @@ forgotten(struct tool *t, struct out *o, const struct claim *claim)
 static int
 forget(struct tool *t, struct out *o, const char *digits)
 {
+	struct event event;
 	struct match m;
 	struct err err;
 	int i, rc;
@@ -60,6 +62,7 @@ forget(struct tool *t, struct out *o, const char *digits)
 		if (m.found > 1)
 			return tool_fail(EX_USAGE, "%s is the start of %llu fingerprints: give more digits", digits,
 			    (unsigned long long)m.found);
+		recover_event(&event, EVENT_FORGOTTEN, &m.claim, t->now);
 		rc = ledger_forget(t->ledger, &m.claim, &err);
 		if (rc == -1)
 			return tool_err(&err, EX_UNAVAILABLE);

@@ -8,7 +8,8 @@
  * come again. A seeded sample is damaged in two parts.
  *
  * Demanded: each delivery ends in time, with 0 (or with 75 where the play is on-ledger-failure = defer, and the next try with 0);
- * no message is lost or torn; what was recorded before comes twice at the most; after it healed the ledger forgets nothing.
+ * no message is lost or torn; what was recorded before comes twice at the most, and only once if the file of events alone is damaged;
+ * after it healed the ledger forgets nothing.
  *
  * What it can't show: damage of three parts, damage that is made to look sound, and any noise but that of the seed.
  *

@@ -17,6 +17,7 @@ assert_defaults(const struct config *c)
 	assert_string_equal(c->fingerprint_headers[1], "list-id");
 	assert_null(c->fingerprint_headers[2]);
 	assert_int_equal(c->window, 7 * 86400);
+	assert_int_equal(c->history, 8192);
 	assert_int_equal(c->stale_lock_time, 600);
 	assert_int_equal(c->lock_timeout, 30);
 	assert_int_equal(c->time_limit, 300);
@@ -69,6 +70,7 @@ static const char every_key[] =
     "mailbox = mbox:/var/mail/%u\n"
     "ledger = \"none\"\n"
     "window = 2w\n"
+    "history = 65536\n"
     "on-duplicate = 'folder:Junk Copies.old'\n"
     "duplicates = all\n"
     "on-ledger-failure = defer\n"
@@ -109,6 +111,7 @@ test_every_key(void **state)
 	assert_string_equal(c->fingerprint_headers[0], "subject");
 	assert_null(c->fingerprint_headers[1]);
 	assert_int_equal(c->window, 14 * 86400);
+	assert_int_equal(c->history, 65536);
 	assert_int_equal(c->stale_lock_time, 3600);
 	assert_int_equal(c->lock_timeout, 0);
 	assert_int_equal(c->time_limit, 120);
@@ -178,6 +181,8 @@ test_bad_values(void **state)
 		{ "mailbox", "mbox:/x/%", "single %" }, { "mailbox", "pipe:", "allowed" },
 		{ "ledger", "", "allowed: bdb:PATH" }, { "ledger", "/x", "allowed" }, { "ledger", "bdb:", "allowed" },
 		{ "ledger", "memory:", "allowed" }, { "ledger", "bdb:%q", "unknown variable %q" },
+		{ "history", "", "allowed: a number" }, { "history", "-1", "allowed" }, { "history", "65537", "allowed" },
+		{ "history", "1k", "allowed" }, { "history", "9999999999999999999999", "allowed" },
 		{ "window", "0", "not 0" }, { "window", "-1d", "allowed: a number" }, { "window", "7 days", "allowed" },
 		{ "window", "99999999999999999999", "allowed" }, { "window", "101w1", "allowed" }, { "window", "5300w", "allowed" },
 		{ "on-duplicate", "delete", "allowed: discard" }, { "on-duplicate", "folder:", "allowed" },

@@ -240,6 +240,7 @@ test_count(void **state)
 static void
 test_stat(void **state)
 {
+	static const struct event duplicate = { .kind = EVENT_DUPLICATE }, tagged = { .kind = EVENT_TAGGED };
 	struct fixture *f = *state;
 	struct ledger_stat stat;
 	struct err err;
@@ -248,8 +249,9 @@ test_stat(void **state)
 	deliver_one(f, 1, NOW);
 	assert_int_equal(ledger_stat(f->ledger, &stat, &err), 0);
 	assert_int_equal(stat.duplicates, 0);
-	ledger_count_duplicate(f->ledger);
-	ledger_count_duplicate(f->ledger);
+	ledger_note(f->ledger, &duplicate);
+	ledger_note(f->ledger, &duplicate);
+	ledger_note(f->ledger, &tagged);
 	fixture_reopen(f);
 	assert_int_equal(ledger_stat(f->ledger, &stat, &err), 0);
 	assert_int_equal(stat.duplicates, 2);

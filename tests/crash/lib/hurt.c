@@ -372,6 +372,7 @@ of_root(const struct place *p)
 
 #define STRANGE_AT (PART_TOP | PART_LOCK)
 #define ALL (PART_FILES | PART_FOLDERS)
+#define NEEDED (ALL & ~PART_EVENTS)
 
 const struct hurt hurts[] = {
 	{ .name = "empty", .parts = PART_FILES, .inflict = empty },
@@ -393,9 +394,9 @@ const struct hurt hurts[] = {
 	{ .name = "a file", .parts = PART_FOLDERS, .obstacle = STRANGE_AT, .inflict = file_instead },
 	{ .name = "a link", .parts = ALL, .obstacle = STRANGE_AT, .inflict = link_to_copy },
 	{ .name = "a broken link", .parts = ALL, .obstacle = STRANGE_AT, .inflict = link_to_nothing },
-	{ .name = "unreadable", .parts = ALL, .obstacle = ALL, .inflict = shut },
-	{ .name = "read-only", .parts = ALL, .obstacle = ALL, .inflict = read_only },
-	{ .name = "root's", .parts = ALL, .obstacle = ALL, .root = true, .inflict = of_root },
+	{ .name = "unreadable", .parts = ALL, .obstacle = NEEDED, .inflict = shut },
+	{ .name = "read-only", .parts = ALL, .obstacle = NEEDED, .inflict = read_only },
+	{ .name = "root's", .parts = ALL, .obstacle = NEEDED, .root = true, .inflict = of_root },
 };
 const size_t hurts_len = sizeof(hurts) / sizeof(hurts[0]);
 

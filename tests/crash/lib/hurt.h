@@ -20,8 +20,9 @@ enum part {
 	PART_LOCK = 4,
 	PART_REGION = 8,
 	PART_DATA = 16,		/* database and log */
+	PART_EVENTS = 32,	/* the history: no delivery may notice */
 	PART_FOLDERS = PART_TOP | PART_ENV,
-	PART_FILES = PART_LOCK | PART_REGION | PART_DATA
+	PART_FILES = PART_LOCK | PART_REGION | PART_DATA | PART_EVENTS
 };
 
 struct place {

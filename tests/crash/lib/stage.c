@@ -35,6 +35,7 @@ find_parts(struct stage *s)
 	}
 	add_part(s, "", PART_TOP);
 	add_part(s, "lock", PART_LOCK);
+	add_part(s, "events", PART_EVENTS);
 	add_part(s, "env", PART_ENV);
 	snprintf(path, sizeof(path), "%s/env", s->w.ledger);
 	n = scandir(path, &names, NULL, alphasort);

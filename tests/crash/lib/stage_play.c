@@ -153,6 +153,13 @@ is_obstacle(const struct stage *s)
 	return false;
 }
 
+/* Nothing depends on what is damaged. */
+static bool
+is_harmless(const struct stage *s)
+{
+	return s->at[0]->part == PART_EVENTS && (s->at[1] == NULL || s->at[1]->part == PART_EVENTS);
+}
+
 /* The last hurt may lie on the way to the first. */
 static void
 mend(const struct stage *s)
@@ -299,7 +306,7 @@ begin(struct stage *s)
 	world_restore(&s->w);
 	s->next = 0;
 	for (i = 0; i < MESSAGES; i++) {
-		s->allowed[i] = i < KNOWN ? 2 : 0;
+		s->allowed[i] = i >= KNOWN ? 0 : is_harmless(s) ? 1 : 2;
 		s->taken[i] = i < KNOWN && i != TARGET && i != OTHER;
 	}
 	s->late_ok = s->play->defer || s->hurt[0]->sly || (s->hurt[1] != NULL && s->hurt[1]->sly);
@@ -324,6 +331,8 @@ stage_play(struct stage *s)
 		s->allowed[KNOWN + i] = s->mails[KNOWN + i].seen + 1;
 	if (healed == -1 && !obstacle)
 		wrong(s, "not healed", "the ledger");
+	if (healed != 0 && is_harmless(s))
+		wrong(s, "noticed", "the damage");
 	if (obstacle) {
 		mend(s);
 		s->row->mended = s->row->mended || healed == -1;
