@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "history.h"
 #include "lookup.h"
 #include "tool.h"
 #include "view.h"
@@ -16,6 +17,22 @@ struct records {
 	struct out *out;
 	uint64_t seen;
 };
+
+/* What was done with it, as far as is known. Returns an exit code. */
+static int
+show_history(struct tool *t, const struct fingerprint *fp, struct out *o)
+{
+	char hex[FINGERPRINT_HEX];
+	struct history h;
+	int rc;
+
+	fingerprint_hex(fp, hex);
+	rc = history_find(&h, t, NULL, hex);
+	if (rc == EX_OK)
+		history_print(&h, fp, t, o);
+	history_free(&h);
+	return rc;
+}
 
 static int
 show_record(void *arg, struct claim *claim, struct err *err)
@@ -31,6 +48,7 @@ show_record(void *arg, struct claim *claim, struct err *err)
 	out_item(&item, s->out, "records");
 	view_print(&v, &item, s->t->now, s->t->config->window);
 	view_clear(&v);
+	(void)show_history(s->t, &claim->fp, &item);
 	return ferror(stdout) != 0;
 }
 
@@ -87,7 +105,7 @@ show_input(void *arg, const char *label, const void *value, size_t len)
 }
 
 static void
-show_answer(const struct lookup *l, const struct tool *t, struct out *o)
+show_answer(const struct lookup *l, struct tool *t, struct out *o)
 {
 	char hex[FINGERPRINT_HEX], why[LOOKUP_WHY];
 	struct out inner;
@@ -103,6 +121,8 @@ show_answer(const struct lookup *l, const struct tool *t, struct out *o)
 		view_clear(&v);
 	} else if (l->known)
 		out_text(o, "record", NULL);
+	if (l->known)
+		(void)show_history(t, &l->fp, o);
 	lookup_why(l, t, why);
 	out_text(o, "verdict", lookup_verdict(l));
 	out_text(o, "why", why);

@@ -17,6 +17,29 @@ open_file(const char *file, int *fd)
 	return *fd == -1 ? tool_fail(EX_NOINPUT, "%s: %s", file, strerror(errno)) : EX_OK;
 }
 
+/* Returns an exit code. */
+static int
+ask_ledger(struct lookup *l, struct tool *t)
+{
+	struct err err;
+
+	if (t->ledger == NULL || !l->identified)
+		return EX_OK;
+	if (ledger_claim(t->ledger, &l->fp, t->now, &l->claim, &err) == -1)
+		return tool_err(&err, EX_UNAVAILABLE);
+	l->known = true;
+	return EX_OK;
+}
+
+int
+lookup_fingerprint(struct lookup *l, struct tool *t, const struct fingerprint *fp)
+{
+	memset(l, 0, sizeof(*l));
+	l->fp = *fp;
+	l->identified = true;
+	return ask_ledger(l, t);
+}
+
 int
 lookup_message(struct lookup *l, struct tool *t, const char *file, fingerprint_input *explain, void *arg)
 {
@@ -41,12 +64,7 @@ lookup_message(struct lookup *l, struct tool *t, const char *file, fingerprint_i
 	if (found == -1)
 		return tool_err(&err, EX_TEMPFAIL);
 	l->identified = found == 1;
-	if (t->ledger == NULL || !l->identified)
-		return EX_OK;
-	if (ledger_claim(t->ledger, &l->fp, t->now, &l->claim, &err) == -1)
-		return tool_err(&err, EX_UNAVAILABLE);
-	l->known = true;
-	return EX_OK;
+	return ask_ledger(l, t);
 }
 
 void

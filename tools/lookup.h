@@ -24,6 +24,8 @@ struct lookup {
 /* Read the message in `file` ("-": standard input) and look it up. explain, when not NULL, sees every input of the fingerprint.
  * Returns an exit code. */
 int lookup_message(struct lookup *l, struct tool *t, const char *file, fingerprint_input *explain, void *arg);
+/* The same for a fingerprint; nothing needs to be freed. */
+int lookup_fingerprint(struct lookup *l, struct tool *t, const struct fingerprint *fp);
 void lookup_free(struct lookup *l);
 
 /* One word: new, duplicate, pending, unidentified, or unknown without a ledger. */

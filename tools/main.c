@@ -19,7 +19,7 @@
 #include "version.h"
 
 static const struct command *const commands[] = {
-	&cmd_stat, &cmd_list, &cmd_show, &cmd_check, &cmd_prune, &cmd_forget, &cmd_recover,
+	&cmd_stat, &cmd_list, &cmd_show, &cmd_why, &cmd_check, &cmd_prune, &cmd_forget, &cmd_recover,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -108,6 +108,6 @@ void tool_notice(void *arg, const char *text);
 void tool_catch_signals(void);
 int tool_stopped(void);
 
-extern const struct command cmd_stat, cmd_list, cmd_show, cmd_check, cmd_prune, cmd_forget, cmd_recover;
+extern const struct command cmd_stat, cmd_list, cmd_show, cmd_why, cmd_check, cmd_prune, cmd_forget, cmd_recover;
 
 #endif

@@ -1,0 +1,232 @@
+/*
+ * Events as an administrator asks for them. Two walks: the first finds out which messages are meant, since an event of recover or
+ * forget knows the fingerprint alone.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "history.h"
+
+struct search {
+	struct history *h;
+	const char *id, *digits;
+	char *bracketed;	/* <id> */
+};
+
+/* Room for one more of so many. */
+static int
+grow(void **list, size_t len, size_t *room, size_t size, struct err *err)
+{
+	void *grown;
+
+	if (len < *room)
+		return 0;
+	*room = *room == 0 ? 16 : 2 * *room;
+	grown = reallocarray(*list, *room, size);
+	if (grown == NULL)
+		return err_set(err, STATUS_TEMP, "no memory for events");
+	*list = grown;
+	return 0;
+}
+
+static bool
+same_id(const struct event *event, const char *id)
+{
+	size_t len = strlen(id);
+
+	return len > 0 && event->id_whole == len && memcmp(event->id, id, event->id_len) == 0;
+}
+
+static bool
+is_meant(const struct search *s, const struct event *event)
+{
+	char hex[FINGERPRINT_HEX];
+
+	if (s->id != NULL)
+		return same_id(event, s->id) || same_id(event, s->bracketed);
+	fingerprint_hex(&event->fp, hex);
+	return strncmp(hex, s->digits, strlen(s->digits)) == 0;
+}
+
+static bool
+is_found(const struct history *h, const struct fingerprint *fp)
+{
+	size_t i;
+
+	for (i = 0; i < h->messages_len; i++)
+		if (memcmp(h->messages[i].bytes, fp->bytes, FINGERPRINT_BYTES) == 0)
+			return true;
+	return false;
+}
+
+static int
+find_message(void *arg, const struct event *event, struct err *err)
+{
+	struct search *s = arg;
+	struct history *h = s->h;
+
+	if (h->known++ == 0 || event->time < h->oldest)
+		h->oldest = event->time;
+	if (!is_meant(s, event) || is_found(h, &event->fp))
+		return 0;
+	if (grow((void **)&h->messages, h->messages_len, &h->messages_room, sizeof(*h->messages), err) == -1)
+		return -1;
+	h->messages[h->messages_len++] = event->fp;
+	return 0;
+}
+
+static int
+collect(void *arg, const struct event *event, struct err *err)
+{
+	struct search *s = arg;
+	struct history *h = s->h;
+
+	if (!is_found(h, &event->fp))
+		return 0;
+	if (grow((void **)&h->events, h->events_len, &h->events_room, sizeof(*h->events), err) == -1)
+		return -1;
+	h->events[h->events_len++] = *event;
+	return 0;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+int
+history_find(struct history *h, struct tool *t, const char *id, const char *digits)
+{
+	struct search s = { .h = h, .id = id, .digits = digits };
+	struct err err;
+	int rc = EX_OK;
+
+	memset(h, 0, sizeof(*h));
+	if (t->ledger == NULL)
+		return EX_OK;
+	if (id != NULL && asprintf(&s.bracketed, "<%s>", id) == -1)
+		return tool_fail(EX_TEMPFAIL, "no memory");
+	if (ledger_each_event(t->ledger, find_message, &s, &err) == -1 ||
+	    (h->messages_len > 0 && ledger_each_event(t->ledger, collect, &s, &err) == -1))
+		rc = tool_err(&err, EX_UNAVAILABLE);
+	free(s.bracketed);
+	if (h->events_len > 0)
+		qsort(h->events, h->events_len, sizeof(*h->events), by_number);
+	return rc;
+}
+
+void
+history_free(struct history *h)
+{
+	free(h->messages);
+	free(h->events);
+}
+
+const struct event *
+history_named(const struct history *h, const struct fingerprint *fp)
+{
+	size_t i;
+
+	for (i = 0; i < h->events_len; i++)
+		if (h->events[i].id_len > 0 && memcmp(h->events[i].fp.bytes, fp->bytes, FINGERPRINT_BYTES) == 0)
+			return &h->events[i];
+	return NULL;
+}
+
+/* How long after the first copy. */
+static void
+after_text(const struct event *event, char text[AGE_TEXT])
+{
+	age_text(event->time - event->first, text);
+}
+
+void
+history_words(const struct event *event, char text[HISTORY_TEXT])
+{
+	char after[AGE_TEXT], size[AGE_TEXT];
+	const char *place = event->place, *of = place[0] != '\0' ? ", for the folder " : "";
+
+	after_text(event, after);
+	size_text(event->size, size);
+	switch (event->kind) {
+	case EVENT_DELIVERED:
+		snprintf(text, HISTORY_TEXT, "delivered: %s%s%s", size, of, place);
+		break;
+	case EVENT_DUPLICATE:
+		snprintf(text, HISTORY_TEXT, "duplicate: another copy came %s after the first one and was discarded", after);
+		break;
+	case EVENT_HELPED:
+		snprintf(text, HISTORY_TEXT, "helped: another copy came after %s and finished the first delivery, which had not ended",
+		    after);
+		break;
+	case EVENT_TAGGED:
+		snprintf(text, HISTORY_TEXT, "tagged: another copy came %s after the first one and was delivered with a tag", after);
+		break;
+	case EVENT_FILED:
+		snprintf(text, HISTORY_TEXT, "filed: another copy came %s after the first one and went to the folder %s", after, place);
+		break;
+	case EVENT_RECOVERED:
+		snprintf(text, HISTORY_TEXT, "recovered: the first delivery had not ended and was finished after %s, without a copy", after);
+		break;
+	case EVENT_DROPPED:
+		snprintf(text, HISTORY_TEXT, "dropped: the first delivery had not ended, could not be finished, and was given up after %s",
+		    after);
+		break;
+	case EVENT_UNRECORDED:
+		snprintf(text, HISTORY_TEXT, "unrecorded: delivered%s%s while the ledger could not be used; another copy may have come, too",
+		    of, place);
+		break;
+	case EVENT_FORGOTTEN:
+		snprintf(text, HISTORY_TEXT, "forgotten: its record was deleted by 'dedupdb forget'");
+		break;
+	case EVENT_IMPORTED:
+		snprintf(text, HISTORY_TEXT, "imported: recorded from a mailbox, without a delivery");
+		break;
+	}
+}
+
+static void
+print_event(const struct event *event, struct out *o)
+{
+	char words[HISTORY_TEXT], time[AGE_TEXT];
+	struct out item;
+
+	history_words(event, words);
+	out_item(&item, o, "events");
+	if (item.object == NULL) {
+		item.indent += 2;
+		time_text(event->time, false, time);
+		out_text(&item, time, words);
+		return;
+	}
+	out_time(&item, "time", event->time, event->time);
+	out_text(&item, "action", event_name(event->kind));
+	if (event->first != 0)
+		out_time(&item, "first", event->first, event->time);
+	if (event->size != 0)
+		out_size(&item, "size", event->size);
+	if (event->place[0] != '\0')
+		out_text(&item, "folder", event->place);
+	out_text(&item, "words", words);
+}
+
+void
+history_print(const struct history *h, const struct fingerprint *fp, const struct tool *t, struct out *o)
+{
+	size_t i, n = 0;
+
+	out_array(o, "events");
+	for (i = 0; i < h->events_len; i++) {
+		if (memcmp(h->events[i].fp.bytes, fp->bytes, FINGERPRINT_BYTES) != 0)
+			continue;
+		if (n++ == 0 && !t->json)
+			printf("%*sevents\n", o->indent, "");
+		print_event(&h->events[i], o);
+	}
+	if (n == 0 && !t->json)
+		out_text(o, "events", NULL);
+}
