@@ -74,8 +74,16 @@ fake_prepare(struct store *s, int *folder, struct err *err)
 	return 0;
 }
 
+static void
+fake_note(struct store *store, const struct event *event)
+{
+	(void)store;
+	(void)event;
+}
+
 const struct store_ops store_memory = {
-	.name = "memory", .open = fake_open, .close = fake_close, .prepare = fake_prepare, .get = fake_get, .put = fake_put
+	.name = "memory", .open = fake_open, .close = fake_close, .prepare = fake_prepare, .get = fake_get, .put = fake_put,
+	.note = fake_note
 };
 
 static void
