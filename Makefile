@@ -76,8 +76,8 @@ $(BUILD)/libexecdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' >$@
 
-$(BUILD)/obj/lda/nss.o: $(BUILD)/libexecdir
-$(BUILD)/obj/lda/nss.o: EXTRA_CFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
+$(BUILD)/obj/lda/nss_ask.o: $(BUILD)/libexecdir
+$(BUILD)/obj/lda/nss_ask.o: EXTRA_CFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(BUILD)/dedupdb: $(TOOL_OBJECTS) $(LIBRARIES)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(TOOL_LIBS)

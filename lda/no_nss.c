@@ -1,7 +1,7 @@
 /*
  * What libraries of the agent refer to and the agent never calls: names of users in configuration files (libconfuse), names of hosts
  * (Berkeley DB's replication). The linker would take the whole name service for them, which does not work in a program without a
- * loader: see nss.h. Part of the agent alone.
+ * loader: see nss_ask.h. Part of the agent alone.
  */
 #include <netdb.h>
 #include <pwd.h>

@@ -13,6 +13,7 @@
 #include <grp.h>
 #include <nss.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +27,11 @@
 #define ENTRY_BYTES_MAX (1024 * 1024)
 #define GROUPS_MAX 65536	/* as many as Linux gives a process */
 
-/* An answer of the name service that is still being asked for in larger and larger buffers. */
+/* A user or group as the name service has it. */
 struct entry {
 	struct passwd pw;
 	struct group gr;
-	char *buf;
-	size_t size;
+	char buf[ENTRY_BYTES_MAX];	/* whose pages cost nothing until they are used */
 };
 
 static bool
@@ -54,27 +54,12 @@ found(int error, const void *entry)
 	return entry != NULL ? EX_OK : error == 0 ? EX_NOUSER : EX_TEMPFAIL;
 }
 
-static bool
-grow(struct entry *e)
-{
-	size_t size = e->size == 0 ? ENTRY_BYTES : 2 * e->size;
-	char *more = size <= ENTRY_BYTES_MAX ? realloc(e->buf, size) : NULL;
-
-	if (more == NULL)
-		return false;
-	e->buf = more;
-	e->size = size;
-	return true;
-}
-
 static int
 find_name(struct entry *e, const char *name)
 {
 	struct passwd *pw = NULL;
-	int error = ERANGE;
+	int error = getpwnam_r(name, &e->pw, e->buf, sizeof(e->buf), &pw);
 
-	while (error == ERANGE && grow(e))
-		error = getpwnam_r(name, &e->pw, e->buf, e->size, &pw);
 	return found(error, pw);
 }
 
@@ -82,10 +67,8 @@ static int
 find_uid(struct entry *e, uid_t uid)
 {
 	struct passwd *pw = NULL;
-	int error = ERANGE;
+	int error = getpwuid_r(uid, &e->pw, e->buf, sizeof(e->buf), &pw);
 
-	while (error == ERANGE && grow(e))
-		error = getpwuid_r(uid, &e->pw, e->buf, e->size, &pw);
 	return found(error, pw);
 }
 
@@ -93,10 +76,8 @@ static int
 find_group(struct entry *e, gid_t gid)
 {
 	struct group *gr = NULL;
-	int error = ERANGE;
+	int error = getgrgid_r(gid, &e->gr, e->buf, sizeof(e->buf), &gr);
 
-	while (error == ERANGE && grow(e))
-		error = getgrgid_r(gid, &e->gr, e->buf, e->size, &gr);
 	return found(error, gr);
 }
 
@@ -232,14 +213,13 @@ answer(int argc, char **argv, struct entry *user, struct entry *group)
 int
 main(int argc, char **argv)
 {
-	struct entry user = { 0 }, group = { 0 };
+	static struct entry user, group;
 	int rc;
 
+	signal(SIGALRM, SIG_DFL);	/* who starts us may have it ignored */
 	alarm(ANSWER_LIMIT);
 	rc = answer(argc, argv, &user, &group);
 	if (fflush(stdout) != 0)
 		rc = EX_TEMPFAIL;
-	free(user.buf);
-	free(group.buf);
 	return rc;
 }

@@ -6,29 +6,30 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "nss.h"
+#include "nss_ask.h"
 #include "user.h"
 
 #define DECIMAL_BYTES 24
 
-static int
-make_user(struct user **out, const char *name, const char *home, uid_t uid, gid_t gid, struct err *err)
+/* The functions that make a user return NULL with err filled. */
+static struct user *
+make_user(const char *name, const char *home, uid_t uid, gid_t gid, struct err *err)
 {
 	struct user *user = calloc(1, sizeof(*user));
 
-	*out = NULL;
-	if (user == NULL)
-		return err_sys(err, "look up user", name);
+	if (user == NULL) {
+		err_sys(err, "look up user", name);
+		return NULL;
+	}
 	user->uid = uid;
 	user->gid = gid;
 	user->name = strdup(name);
 	user->home = home != NULL && home[0] == '/' ? strdup(home) : NULL;
 	if (user->name == NULL || (home != NULL && home[0] == '/' && user->home == NULL)) {
+		err_sys(err, "look up user", name);
 		user_free(&user);
-		return err_sys(err, "look up user", name);
 	}
-	*out = user;
-	return 0;
+	return user;
 }
 
 void
@@ -95,98 +96,96 @@ next_field(const char **p, const char *end)
 	return nul != NULL ? field : NULL;
 }
 
-static int
-add_groups(struct user *user, const char *p, const char *end, struct err *err)
+static struct user *
+read_answer(const char *p, const char *end, struct err *err)
 {
-	const char *field;
+	const char *uid = next_field(&p, end), *gid = next_field(&p, end), *name = next_field(&p, end), *home = next_field(&p, end);
+	const char *group;
+	struct user *user;
 
+	if (home == NULL) {
+		err_set(err, STATUS_TEMP, "look up user: the answer is cut");
+		return NULL;
+	}
+	user = make_user(name, home, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10), err);
+	if (user == NULL)
+		return NULL;
 	user->groups = calloc((size_t)(end - p) + 1, sizeof(*user->groups));	/* each takes a byte at least */
-	if (user->groups == NULL)
-		return err_sys(err, "look up user", user->name);
-	while ((field = next_field(&p, end)) != NULL)
-		user->groups[user->group_count++] = (gid_t)strtoul(field, NULL, 10);
-	return 0;
+	if (user->groups == NULL) {
+		err_sys(err, "look up user", user->name);
+		user_free(&user);
+		return NULL;
+	}
+	while ((group = next_field(&p, end)) != NULL)
+		user->groups[user->group_count++] = (gid_t)strtoul(group, NULL, 10);
+	return user;
 }
 
-static int
-ask(struct user **user, const char *what, const char *key, struct err *err)
+static struct user *
+ask(const char *what, const char *key, struct err *err)
 {
 	const char *const question[] = { what, key, NULL };
-	const char *p, *uid, *gid, *name, *home, *end;
+	struct user *user;
 	char *answer;
 	size_t len;
-	int ret;
 
-	*user = NULL;
 	if (nss_ask(question, &answer, &len, err) == -1)
-		return -1;
-	p = answer;
-	end = answer + len;
-	uid = next_field(&p, end);
-	gid = next_field(&p, end);
-	name = next_field(&p, end);
-	home = next_field(&p, end);
-	if (home == NULL)
-		ret = err_set(err, STATUS_TEMP, "look up user: the answer is cut");
-	else
-		ret = make_user(user, name, home, (uid_t)strtoul(uid, NULL, 10), (gid_t)strtoul(gid, NULL, 10), err);
-	if (ret == 0 && add_groups(*user, p, end, err) == -1) {
-		user_free(user);
-		ret = -1;
-	}
+		return NULL;
+	user = read_answer(answer, answer + len, err);
 	free(answer);
-	return ret;
+	return user;
 }
 
 /* A user without an entry, as in a container, has a number for a name. */
-static int
-find_current(struct user **user, uid_t uid, struct err *err)
+static struct user *
+find_current(uid_t uid, struct err *err)
 {
 	char number[DECIMAL_BYTES], unnamed[DECIMAL_BYTES + 8], *line, *name, *home;
+	struct user *user;
 	struct err why;
-	int ret;
 
 	line = find_local(uid, &name, &home);
 	if (line != NULL) {
-		ret = make_user(user, name, home, uid, getgid(), err);
+		user = make_user(name, home, uid, getgid(), err);
 		free(line);
-		return ret;
+		return user;
 	}
 	snprintf(number, sizeof(number), "%lu", (unsigned long)uid);
 	snprintf(unnamed, sizeof(unnamed), "uid%s", number);
-	ret = ask(user, "uid", number, &why);
-	if (ret == -1 && why.status == STATUS_NOUSER)
-		ret = make_user(user, unnamed, NULL, uid, getgid(), &why);
-	if (ret == -1 && err != NULL)
+	user = ask("uid", number, &why);
+	if (user == NULL && why.status == STATUS_NOUSER)
+		user = make_user(unnamed, NULL, uid, getgid(), &why);
+	if (user == NULL && err != NULL)
 		*err = why;
-	return ret;
+	return user;
 }
 
 int
 user_current(struct user **user, struct err *err)
 {
 	const char *told = getenv("HOME");
-	char *home;
+	struct user *current = find_current(getuid(), err);
 
-	if (find_current(user, getuid(), err) == -1)
+	*user = current;
+	if (current == NULL)
 		return -1;
-	(*user)->gid = getgid();
+	current->gid = getgid();
 	if (told == NULL || told[0] != '/')
 		return 0;
-	home = strdup(told);
-	if (home == NULL) {
-		user_free(user);
-		return err_sys(err, "look up user", NULL);
-	}
-	free((*user)->home);
-	(*user)->home = home;
-	return 0;
+	free(current->home);
+	current->home = strdup(told);
+	if (current->home != NULL)
+		return 0;
+	err_sys(err, "look up user", current->name);
+	user_free(user);
+	return -1;
 }
 
 int
 user_named(struct user **user, const char *name, struct err *err)
 {
-	return ask(user, "name", name, err);
+	*user = ask("name", name, err);
+	return *user != NULL ? 0 : -1;
 }
 
 bool

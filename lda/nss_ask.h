@@ -4,8 +4,8 @@
  * What looks up users is a set of plug-ins of the system's libc, which one program can't hold without the loader and the libraries
  * of this very system. A library that is missing after an upgrade would end the agent with 127, which bounces mail.
  */
-#ifndef NSS_H
-#define NSS_H
+#ifndef NSS_ASK_H
+#define NSS_ASK_H
 
 #include <stddef.h>
 
