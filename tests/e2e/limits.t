@@ -60,20 +60,20 @@ if can_trace; then
 		maildir
 		exits 0 "Maildir, $in, the first copy" <$in
 		run="strace -f -o trace.out -P $D/M/tmp -e trace=openat -e inject=openat:error=EDQUOT"
-		does duplicate "Maildir, $in, a duplicate" $reject <$in
+		does duplicate "Maildir, $in, a duplicate" -o over-quota=reject <$in
 		is "$(copies) $(staged)" '1 0' "Maildir, $in, a duplicate: one copy, nothing left"
-		exits 75 "Maildir, $in, a duplicate to be tagged" -o on-duplicate=tag $reject <$in
+		exits 75 "Maildir, $in, a duplicate to be tagged" -o on-duplicate=tag -o over-quota=reject <$in
 		run=
 		maildir
 		run=$(kill_at "$RENAME" 1 "$D/M/new")
 		lda <$in
 		run="strace -f -o trace.out -P $D/M/tmp -e trace=openat -e inject=openat:error=EDQUOT"
-		does helped "Maildir, $in, a copy that can be helped" $reject <$in
+		does helped "Maildir, $in, a copy that can be helped" -o over-quota=reject <$in
 		run=
 		is "$(copies) $(staged)" '1 0' "Maildir, $in, a copy that can be helped: one copy, nothing left"
 		maildir
 		mkdir L && touch L/env && chmod 500 L
-		quota 75 openat "$D/M/tmp" "Maildir, $in, the ledger can't say" $reject
+		quota 75 openat "$D/M/tmp" "Maildir, $in, the ledger can't say" -o over-quota=reject
 		chmod 700 L
 		maildir
 		quota 75 "$RENAME" "$D/M/new" "Maildir, $in, the rename into new/" -o over-quota=reject
