@@ -75,9 +75,9 @@ fake_prepare(struct store *s, int *folder, struct err *err)
 }
 
 static void
-fake_note(struct store *store, const struct event *event)
+fake_note(struct store *unused, const struct event *event)
 {
-	(void)store;
+	(void)unused;
 	(void)event;
 }
 
