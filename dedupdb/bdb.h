@@ -56,7 +56,7 @@ struct bdb {
 	dev_t lock_dev;			/* which file `lock` is */
 	ino_t lock_ino;
 	int timeout_ms;
-	bool strict, create;
+	bool strict, create, many;
 	uint32_t history;		/* events that are kept */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;
@@ -94,6 +94,9 @@ enum store_result bdb_section(struct bdb *b, bdb_work *work, void *arg, struct e
 /* The same with the header alone, without opening the environment. */
 enum store_result bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *work, void *arg, struct err *err);
 
+/* Why the environment may not be used as it is; NULL: it may. Inside a section. */
+const char *bdb_why_repair(struct bdb *b);
+
 /* Fill err from a return value of Berkeley DB (or an errno); returns STORE_FAILED. */
 enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *err);
 
@@ -106,6 +109,8 @@ enum bdb_opening {
 	BDB_RECOVER_VERIFY	/* somebody changed the files, or there was damage: does the tree hang together as well? */
 };
 
+/* Is this file of env/ what the records are in: the database, or a piece of its log? */
+bool bdb_is_data(const char *name);
 /* Open the environment and the database; 0 or -1. */
 int bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err);
 
@@ -169,6 +174,8 @@ bdb_give_way(void)
 int bdb_stat(struct store *store, struct ledger_stat *stat, struct err *err);
 int bdb_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err);
 int bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err);
+/* store_ops: copy. */
+int bdb_copy(struct store *store, const char *folder, struct ledger_copy *copy, struct err *err);
 int bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);
 
 /* Inside a section: write an event down; NULL: there is none. */

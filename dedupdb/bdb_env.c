@@ -129,6 +129,12 @@ is_log(const char *name)
 	return strncmp(name, "log.", 4) == 0;
 }
 
+bool
+bdb_is_data(const char *name)
+{
+	return is_log(name) || strcmp(name, BDB_FILE) == 0;
+}
+
 /* 0, or -1: damage when env is something else, passing trouble when that can't be told. */
 static int
 check_env_folder(const struct bdb *b, struct err *err)
@@ -217,7 +223,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 		database = database || strcmp(name, BDB_FILE) == 0;
 		if ((is_region(name) || strcmp(name, "DB_CONFIG") == 0) && unlinkat(fd, name, 0) == -1 && !is_strange(fd, name))
 			failed = err_sys(err, "remove file in", b->env_path);
-		else if ((is_region(name) || is_log(name) || strcmp(name, BDB_FILE) == 0) && is_strange(fd, name))
+		else if ((is_region(name) || bdb_is_data(name)) && is_strange(fd, name))
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
 		else if (strcmp(name, BDB_FILE) == 0 && is_foreign(fd, name))
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: %s is no database", b->path, name);

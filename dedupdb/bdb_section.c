@@ -233,9 +233,8 @@ is_sealed(struct bdb *b)
 	return b->header.seal != 0 && b->header.regions != 0 && b->header.seal == bdb_env_seal(b, &b->header.regions);
 }
 
-/* Why the environment may not be used as it is; NULL: it may. */
-static const char *
-why_repair(struct bdb *b)
+const char *
+bdb_why_repair(struct bdb *b)
 {
 	learn_boot(b);
 	if (b->header.failures > 0)
@@ -280,7 +279,7 @@ enter(struct bdb *b, int timeout_ms, struct err *err)
 static int
 start_work(struct bdb *b, struct err *err)
 {
-	const char *why = why_repair(b);
+	const char *why = bdb_why_repair(b);
 	enum bdb_opening how = why != NULL ? choose_repair(b) : BDB_AS_IT_IS;
 	int ret = 0;
 

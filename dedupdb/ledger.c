@@ -345,6 +345,43 @@ ledger_prune(struct ledger *ledger, int64_t now, int64_t max_age, uint64_t *dele
 }
 
 int
+ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *record, int64_t now, struct err *err)
+{
+	struct store_value ours, expected, there;
+
+	ours.len = record_encode(record, ours.bytes);
+	claim_raw(claim, &expected);
+	switch (ledger->ops->put(ledger->store, &claim->fp, claim->present ? &expected : NULL, &ours, false,
+	    record->state == RECORD_PENDING, &there, err)) {
+	case STORE_OK:
+		return 1;
+	case STORE_CONFLICT:
+		claim_value(claim, ledger, &there, now);
+		return 0;
+	case STORE_ABSENT:
+		claim_absent(claim);
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+int
+ledger_sync(struct ledger *ledger, struct err *err)
+{
+	return ledger->ops->sync(ledger->store, err);
+}
+
+int
+ledger_copy(struct ledger *ledger, const char *folder, struct ledger_copy *copy, struct err *err)
+{
+	memset(copy, 0, sizeof(*copy));
+	if (ledger->ops->copy == NULL)
+		return err_set(err, STATUS_TEMP, "a ledger of kind %s has no files to copy", ledger->ops->name);
+	return ledger->ops->copy(ledger->store, folder, copy, err);
+}
+
+int
 ledger_stat(struct ledger *ledger, struct ledger_stat *stat, struct err *err)
 {
 	memset(stat, 0, sizeof(*stat));

@@ -56,6 +56,7 @@ bdb_open(struct store **store, const struct store_options *options, struct err *
 	b->strict = options->ledger->strict;
 	b->create = options->ledger->create;
 	b->history = options->ledger->history;
+	b->many = options->ledger->many;
 	b->notice = options->ledger->notice;
 	b->notice_arg = options->ledger->notice_arg;
 	b->expired = options->expired;
@@ -325,7 +326,7 @@ work_change(struct bdb *b, void *arg, struct err *err)
 	result = commit(b, txn, c->durable, err);
 	if (result == STORE_OK) {
 		bdb_event(b, b->base.event);
-		b->closing = !c->pending;	/* a delivery has nothing to ask any more */
+		b->closing = !c->pending && !b->many;	/* a delivery has nothing to ask any more */
 		hint(b, c->key->bytes, c->pending);
 		checkpoint(b);
 	}
@@ -423,6 +424,7 @@ const struct store_ops store_bdb = {
 	.each = bdb_each,
 	.recent_pending = bdb_recent_pending,
 	.prune = bdb_prune,
+	.copy = bdb_copy,
 	.note = bdb_note,
 	.each_event = bdb_each_event,
 	.stat = bdb_stat,

@@ -33,6 +33,7 @@ struct ledger_options {
 	bool strict;		/* also make directory entries durable one by one */
 	bool create;		/* make a missing ledger; without it a missing one is empty */
 	uint32_t history;	/* how many events are kept, up to EVENTS_MAX; 0: none */
+	bool many;		/* changes will follow one another: do not close the database after each */
 	/* Told of repairs and of damage that was set aside; NULL: nobody is. */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;
@@ -104,6 +105,24 @@ int ledger_forget(struct ledger *ledger, struct claim *claim, struct err *err);
 
 /* Delete delivered records older than max_age seconds, in short sections. */
 int ledger_prune(struct ledger *ledger, int64_t now, int64_t max_age, uint64_t *deleted, struct err *err);
+
+/* Take over a record that was kept elsewhere, where the claim saw none, an expired one or one that can't be read (compare-and-swap). What
+ * counts here is never changed. Survives kill -9, and power loss after ledger_sync(). Returns 1 taken, 0 something else is there now,
+ * which the claim holds, or -1: it may have been taken. */
+int ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *record, int64_t now, struct err *err);
+/* What was put before survives power loss when this returns 0. */
+int ledger_sync(struct ledger *ledger, struct err *err);
+
+struct ledger_copy {
+	bool exists;		/* without a ledger nothing is copied */
+	bool valid;		/* its header can be read */
+	const char *repair;	/* why the next use will begin with a recovery; NULL: it will not */
+	uint64_t failures;	/* as in ledger_stat */
+	int64_t held_ms;	/* how long deliveries had to wait */
+};
+/* Copy the database into `folder`, empty and the user's own: opened as a ledger there, it is what the next use of this one would find,
+ * damage and all. Changes nothing here. Returns 0 or -1. */
+int ledger_copy(struct ledger *ledger, const char *folder, struct ledger_copy *copy, struct err *err);
 
 struct ledger_stat {
 	uint64_t duplicates;	/* discarded since the ledger was made */

@@ -76,6 +76,8 @@ struct store_ops {
 	int (*recent_pending)(struct store *, store_visit *, void *arg, struct err *);
 	/* Delete every value for which expired() is true; adds to *deleted. */
 	int (*prune)(struct store *, store_expired *expired, void *arg, uint64_t *deleted, struct err *);
+	/* See ledger_copy(); NULL for kinds that have no files. */
+	int (*copy)(struct store *, const char *folder, struct ledger_copy *copy, struct err *);
 	/* Write an event, and count it if it is a duplicate. Errors are not reported. */
 	void (*note)(struct store *, const struct event *);
 	int (*each_event)(struct store *, event_visit *, void *arg, struct err *);	/* see events_each() */
