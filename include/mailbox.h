@@ -16,6 +16,8 @@
 #include "record.h"
 #include "status.h"
 
+#define PROVED_WITHIN (24 * 3600)	/* s after the decision: later a missing stage proves nothing, somebody may have cleaned tmp/ */
+
 enum mbox_lock { MBOX_LOCK_NONE, MBOX_LOCK_FCNTL, MBOX_LOCK_DOTLOCK };
 #define MBOX_LOCKS 2
 
@@ -39,6 +41,13 @@ enum settled {
 	SETTLED,		/* the recorded publication is durable: mark the record delivered */
 	SETTLE_GONE,		/* it did not happen and can't be finished any more: decide again and deliver */
 	SETTLE_FAILED		/* not known now, nothing was changed: exit 75, the record stays */
+};
+
+enum looked {
+	LOOKED_STAGED,		/* staged: whoever settles the record publishes it */
+	LOOKED_PUBLISHED,	/* in the mailbox */
+	LOOKED_ABSENT,		/* neither: a reader has moved it, or the next copy has to be delivered */
+	LOOKED_FAILED		/* the mailbox is not there, or can't be read */
 };
 
 struct mailbox_ops;
@@ -81,6 +90,8 @@ struct mailbox_ops {
 
 	/* The mailbox path that an intent of this kind names, into path (size bytes); 0 or -1. */
 	int (*intent_path)(const struct intent *intent, char *path, size_t size);
+	/* Where is the message of a pending record? Changes nothing and takes no lock, so a delivery at work may make the answer old. */
+	enum looked (*look)(const struct record *record, struct err *err);
 	/* Remove our own left-over stages that no record names; `named` asks the ledger by the fingerprint's hex digits and returns 1, 0
 	 * or -1 (not known). NULL for kinds that leave none. Returns how many, or -1. */
 	int (*sweep)(struct mailbox *box, int64_t now, int (*named)(void *arg, const char *digits), void *arg, struct err *err);

@@ -22,8 +22,6 @@
 #include "maildir_intent.h"
 #include "maildir_name.h"
 
-#define PROVED_WITHIN (24 * 3600)	/* s: later a missing stage proves nothing, somebody may have cleaned tmp/ */
-
 struct maildir {
 	struct mailbox base;
 	const struct mailbox_options *options;
@@ -322,6 +320,27 @@ maildir_intent_path(const struct intent *intent, char *path, size_t size)
 	return snprintf(path, size, "%s", in.path) < (int)size ? 0 : -1;
 }
 
+static enum looked
+maildir_look(const struct record *record, struct err *err)
+{
+	struct maildir_folder f;
+	struct maildir_intent in;
+	enum looked looked = LOOKED_STAGED;
+	enum settled settled;
+	struct stat st;
+
+	if (maildir_intent_decode(&in, &record->intent) == -1)
+		return LOOKED_ABSENT;	/* as for maildir_settle() */
+	if (maildir_folder_find(&f, in.path, err) == -1)
+		return LOOKED_FAILED;
+	if (fstatat(f.tmp, in.name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+		settled = errno == ENOENT ? search(&f, &in, err) : (err_sys(err, "stat in tmp/ of", f.path), SETTLE_FAILED);
+		looked = settled == SETTLED ? LOOKED_PUBLISHED : settled == SETTLE_GONE ? LOOKED_ABSENT : LOOKED_FAILED;
+	}
+	maildir_folder_close(&f);
+	return looked;
+}
+
 static int
 maildir_sweep(struct mailbox *box, int64_t now, int (*named)(void *arg, const char *digits), void *arg, struct err *err)
 {
@@ -340,5 +359,6 @@ const struct mailbox_ops maildir_ops = {
 	.discard = maildir_discard,
 	.close = maildir_close,
 	.intent_path = maildir_intent_path,
+	.look = maildir_look,
 	.sweep = maildir_sweep,
 };

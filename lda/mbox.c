@@ -350,9 +350,9 @@ mbox_publish(struct mailbox *box, struct err *err)
 
 /* Where is the recorded entry? Returns 1 at [*start, *end), 0 nowhere, -1. *prefix: the file up to S0 is as it was. */
 static int
-find(struct mbox *b, const struct mbox_entry *e, uint64_t size, bool *prefix, uint64_t *start, uint64_t *end, struct err *err)
+find(int fd, const struct mbox_entry *e, uint64_t size, bool *prefix, uint64_t *start, uint64_t *end, struct err *err)
 {
-	int got = entry_prefix_matches(e, b->fd, size, err);
+	int got = entry_prefix_matches(e, fd, size, err);
 
 	if (got == -1)
 		return -1;
@@ -360,11 +360,11 @@ find(struct mbox *b, const struct mbox_entry *e, uint64_t size, bool *prefix, ui
 	if (*prefix && size - e->s0 >= e->len) {
 		*start = e->s0;
 		*end = e->s0 + e->len;
-		got = entry_is_at(e, b->fd, e->s0, err);
+		got = entry_is_at(e, fd, e->s0, err);
 		if (got != 0)
 			return got;
 	}
-	return entry_find(e, b->fd, start, end, err);
+	return entry_find(e, fd, start, end, err);
 }
 
 /* It is not there, or torn. Cut the torn rest off if it is provably ours. */
@@ -387,7 +387,7 @@ settle_entry(struct mbox *b, const struct mbox_entry *e, const struct message *m
 
 	if (need_lock(b, err) == -1 || file_size(b, &size, err) == -1)
 		return SETTLE_FAILED;
-	got = find(b, e, size, &prefix, &start, &end, err);
+	got = find(b->fd, e, size, &prefix, &start, &end, err);
 	if (got == -1)
 		return SETTLE_FAILED;
 	if (got == 1)
@@ -439,6 +439,40 @@ mbox_intent_path(const struct intent *intent, char *path, size_t size)
 	return ret;
 }
 
+static enum looked
+look_in(const struct mbox_entry *e, struct err *err)
+{
+	int got = -1, fd = open(e->path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	uint64_t start, end;
+	struct stat st;
+	bool prefix;
+
+	if (fd == -1)
+		return err_sys(err, "open mbox", e->path), LOOKED_FAILED;
+	if (fstat(fd, &st) == -1)
+		err_sys(err, "stat", e->path);
+	else if (!S_ISREG(st.st_mode))
+		err_set(err, STATUS_TEMP, "mbox %s: is no regular file", e->path);
+	else
+		got = find(fd, e, (uint64_t)st.st_size, &prefix, &start, &end, err);
+	close(fd);
+	return got == -1 ? LOOKED_FAILED : got == 1 ? LOOKED_PUBLISHED : LOOKED_ABSENT;
+}
+
+static enum looked
+mbox_look(const struct record *record, struct err *err)
+{
+	struct mbox_entry *e = malloc(sizeof(*e));
+	enum looked looked = LOOKED_ABSENT;	/* of an intent that can't be read: as for mbox_settle() */
+
+	if (e == NULL)
+		return err_sys(err, "look at mbox", NULL), LOOKED_FAILED;
+	if (entry_decode(e, &record->intent) == 0)
+		looked = look_in(e, err);
+	free(e);
+	return looked;
+}
+
 /* The dotlock is made in the mbox's folder. */
 static int
 mbox_root(struct mailbox *box)
@@ -460,5 +494,6 @@ const struct mailbox_ops mbox_ops = {
 	.discard = mbox_discard,
 	.close = mbox_close,
 	.intent_path = mbox_intent_path,
+	.look = mbox_look,
 	.sweep = NULL
 };

@@ -4,8 +4,6 @@
 
 #include "recover.h"
 
-#define PROVED_WITHIN (24 * 3600)	/* s: see DEVIATIONS of dedup-lda(8) and maildir.c */
-
 void
 recover_event(struct event *event, enum event_kind kind, struct claim *claim, int64_t now)
 {
