@@ -6,6 +6,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "base64.h"
 #include "output.h"
 
 #define LABEL_WIDTH 20	/* columns for the keys */
@@ -70,30 +71,15 @@ text_line(const struct out *o, const char *key, const char *text)
 	putchar('\n');
 }
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* RFC 4648 section 4. Returns a string to be freed. */
+/* Returns a string to be freed. */
 static char *
 base64(const unsigned char *in, size_t len)
 {
-	char *text = malloc((len + 2) / 3 * 4 + 1), *p = text;
-	size_t i;
-	unsigned long bits;
+	char *text = malloc(BASE64_TEXT(len));
 
 	if (text == NULL)
 		no_memory();
-	for (i = 0; i < len; i += 3) {
-		bits = (unsigned long)in[i] << 16;
-		if (i + 1 < len)
-			bits |= (unsigned long)in[i + 1] << 8;
-		if (i + 2 < len)
-			bits |= in[i + 2];
-		*p++ = base64_digits[bits >> 18 & 63];
-		*p++ = base64_digits[bits >> 12 & 63];
-		*p++ = i + 1 < len ? base64_digits[bits >> 6 & 63] : '=';
-		*p++ = i + 2 < len ? base64_digits[bits & 63] : '=';
-	}
-	*p = '\0';
+	base64_text(in, len, text);
 	return text;
 }
 
