@@ -20,6 +20,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_stat, &cmd_list, &cmd_show, &cmd_why, &cmd_check, &cmd_prune, &cmd_forget, &cmd_recover,
+	&cmd_export, &cmd_restore, &cmd_verify,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -120,7 +121,7 @@ check_all(const struct tool *t)
 	if (t->user_name != NULL)
 		return tool_usage(t, "-A is every user, -d one");
 	if ((t->command->flags & COMMAND_ALL) == 0)
-		return tool_usage(t, "-A goes with stat, prune and recover");
+		return tool_usage(t, "-A goes with stat, prune, recover and verify");
 	return -1;
 }
 

@@ -54,6 +54,7 @@ struct tool {
 	size_t assigned;
 	bool chosen;		/* -l, -c or -o: whoever calls has said which ledger */
 	bool json;
+	bool changing;		/* the command will make many changes: a missing ledger is made, and stays open between them */
 	const char *address;	/* original recipient, for alias-copies = each; a command's option may set it before tool_load() */
 
 	int64_t now;		/* s; one for the whole run */
@@ -109,5 +110,6 @@ void tool_catch_signals(void);
 int tool_stopped(void);
 
 extern const struct command cmd_stat, cmd_list, cmd_show, cmd_why, cmd_check, cmd_prune, cmd_forget, cmd_recover;
+extern const struct command cmd_export, cmd_restore, cmd_verify;
 
 #endif

@@ -67,7 +67,7 @@ exits 64 'unknown option, short' -x stat
 complains "unknown option '-x'" 'it is named'
 exits 64 'option that takes no value' list --pending=yes
 complains "option '--pending=yes' takes no value" 'it says so'
-for c in stat prune recover list; do
+for c in stat prune recover list verify export; do
 	exits 64 "$c takes no arguments" $c m1
 done
 exits 75 'check takes one file' check "$D/m1" "$D/m2"
@@ -75,10 +75,10 @@ exits 0 'help, the word' help
 says '^usage: dedupdb' 'a synopsis'
 exits 0 'help' --help
 says '^usage: dedupdb' 'a synopsis'
-for c in stat list show check prune forget recover; do
+for c in stat list show check prune forget recover verify export restore; do
 	says "^  $c " "the help names $c"
 done
-for c in stat list show check prune forget recover; do
+for c in stat list show check prune forget recover verify export restore; do
 	exits 0 "help for $c" $c --help
 	says "^usage: dedupdb .*$c" "synopsis of $c"
 done

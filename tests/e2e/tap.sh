@@ -85,6 +85,14 @@ does() {	# does ACTION NAME OPTION... <message: exit 0, and the log names that a
 	exits 0 "$@"
 	matches "$(grep -o 'action=[a-z]*' log)" "^action=$action\$" "$1: $action"
 }
+db() {	# db CODE NAME ARGUMENT...: dedupdb with the same mailbox and ledger, its outputs in `out` and `err`
+	want=$1 title=$2
+	shift 2
+	# shellcheck disable=SC2086 # $run is several words
+	{ $run "$BUILD/dedupdb" -o "mailbox=$mailbox" -o "ledger=$ledger" "$@" >out; } 2>err
+	is $? "$want" "$title: exit $want" || diag "$(head -n 5 err)"
+}
+prints() { ok "$2" grep -Eq -e "$1" out || diag "$(head -n 20 out)"; }	# prints PATTERN NAME: the last `db`
 fresh() { chmod -R u+rwx M L box box.lock 2>chmod.err; rm -rf M L box box.lock log; }	# neither mailbox nor ledger
 copies_in() { find "$1" -type f \( -path '*/new/*' -o -path '*/cur/*' \) | wc -l | tr -d ' '; }	# messages in a Maildir, all folders
 copies() { copies_in M; }

@@ -4,13 +4,6 @@
 . "${0%/*}/tap.sh"
 
 edit() { ledger_edit "$D/L" "$@" || echo "Bail out! ledger_edit $*"; }
-db() {	# db CODE NAME ARGUMENT...
-	want=$1 title=$2
-	shift 2
-	"$BUILD/dedupdb" -o "mailbox=$mailbox" -o "ledger=$ledger" "$@" >out 2>err
-	is $? "$want" "$title: exit $want" || diag "$(head -n 5 err)"
-}
-prints() { ok "$2" grep -Eq -e "$1" out || diag "$(head -n 20 out)"; }
 health() { db 0 "$1" stat; is "$(sed -n 's/^health  *//p' out)" "$2" "$1: what it says"; }	# health NAME WORDS
 
 # Records that are older than anything at work, than the day of proof and than the window.
