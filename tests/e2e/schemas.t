@@ -1,0 +1,108 @@
+#!/bin/sh
+# The JSON of every command is what tests/schemas says, in every state of a ledger.
+# shellcheck source=tests/e2e/tap.sh
+. "${0%/*}/tap.sh"
+schemas=$(cd "$OLDPWD" && cd "$(dirname "$0")/../schemas" && pwd)
+
+"$schemas/validate" stat /dev/null >why
+if [ $? -eq 77 ]; then
+	echo "1..0 # SKIP $(cat why)"
+	exit 0
+fi
+valid() {	# valid SCHEMA CODE NAME ARGUMENT...: what dedupdb prints then
+	schema=$1 code=$2 name=$3
+	shift 3
+	db "$code" "$name" "$@"
+	"$schemas/validate" "$schema" out >why 2>&1
+	result $? "$name: as in $schema.json" || diag "$(head -n 5 why)" "$(head -n 5 out)"
+}
+invalid() {	# invalid SCHEMA NAME LINE: the control
+	printf '%s\n' "$3" >out
+	"$schemas/validate" "$1" out >why 2>&1
+	is $? 1 "the control, $1: $2" || diag "$(head -n 5 why)"
+}
+every() {	# every STATE: all commands that change nothing
+	valid stat 0 "$1: stat" --json stat
+	db 0 "$1: list" list --json
+	[ ! -s out ] || valid list 0 "$1: list" list --json
+	valid export 0 "$1: export" export
+	valid verify "${2:-0}" "$1: verify" --json verify
+}
+
+i=1
+while [ $i -le 4 ]; do
+	message $i >m$i
+	i=$((i + 1))
+done
+printf 'Message-ID: <\377@example.org>\nDate: \302\233now\n\nx\n' >evil
+printf 'Subject: nothing\n\nnobody\n' >anonymous
+
+every 'no ledger yet'
+valid prune 0 'no ledger yet: prune' --json prune
+valid recover 0 'no ledger yet: recover' --json recover
+valid stat 0 'no ledger by configuration: stat' -l none --json stat
+valid verify 0 'no ledger by configuration: verify' -l none --json verify
+valid show-file 0 'no ledger by configuration: show' -l none --json show m1
+
+lda <m1
+lda <m1
+chmod 500 M/new
+lda <m2
+chmod 700 M/new
+every 'one delivered, one pending'
+cp out well
+valid show-file 0 'show a delivered one' --json show m1
+cp out shown
+valid show-file 0 'show a pending one' --json show m2
+valid show-file 0 'show a new one' --json show m3
+valid show-file 0 'show a message of any bytes' --json show evil
+valid show-file 0 'show a message that nothing identifies' --json show anonymous
+valid check 1 'check of a delivered one' --json check m1
+valid check 0 'check of a pending one' --json check m2
+valid check 0 'check of a message that nothing identifies' --json check anonymous
+for state in delivered pending; do
+	db 0 "the $state record" export
+	fp=$(sed -n "s/.*\"fingerprint\":\"\([^\"]*\)\",\"state\":\"$state\".*/\1/p" out)
+	valid show-fingerprint 0 "show the $state record" --json show "$fp"
+done
+db 0 'an export' export
+cp out e
+valid forget 0 'forget' --json forget "$fp"
+valid forget 1 'forget of nothing' --json forget "$fp"
+valid restore 0 'restore, a dry run' --json restore -n e
+valid restore 0 'restore' --json restore e
+printf '%s\n%s\nx\n' "$(head -n 1 e)" "$(sed -n 2p e)" >cut
+valid restore 65 'restore of a damaged file' --json restore cut
+ledger_edit "$D/L" age 5000
+every 'an hour later' 1
+valid recover 0 'recover' --json recover
+ledger_edit "$D/L" age 700000
+every 'a week later'
+valid prune 0 'prune' --json prune
+lda <m3
+ledger_edit "$D/L" age -1000000000000
+every 'from a year that no clock has'
+ledger_edit "$D/L" damage
+every 'damaged records' 1
+db 0 'their fingerprint' list --json
+valid show-fingerprint 0 'show a damaged record' --json show "$(sed -n 's/.*"fingerprint":"\([^"]*\)".*/\1/p' out | head -n 1)"
+printf 'not a page' | dd of=L/env/ledger.db bs=1 seek=5000 conv=notrunc 2>dd.err
+valid verify 1 'verify of a damaged database' --json verify
+valid stat 0 'stat of a damaged database' --json stat
+valid verify 0 'verify, when it was set aside' --json verify
+
+# What is wrong is noticed.
+invalid verify 'no JSON' '{'
+invalid verify 'a member is missing' "$(sed 's/"state":"[^"]*",//' well)"
+invalid verify 'a member too many' "$(sed 's/"state"/"more":1,&/' well)"
+invalid verify 'a member twice' "$(sed 's/"state"/"state":"clean",&/' well)"
+invalid verify 'another type' "$(sed 's/"size":[0-9]*/"size":"1"/' well)"
+invalid verify 'a negative count' "$(sed 's/"size":[0-9]*/"size":-1/' well)"
+invalid verify 'a time in words' "$(sed 's/"set_aside":null/"set_aside":"yesterday"/' well)"
+invalid verify 'another verdict' "$(sed 's/"verdict":"well"/"verdict":"fine"/' well)"
+invalid verify 'counts of a damaged database' "$(sed 's/"database":"sound"/"database":"damaged"/' well)"
+invalid show-file 'a record without its time' "$(sed 's/"expires":"[^"]*",//' shown)"
+invalid export 'a short fingerprint' '{"fingerprint":"00","state":"delivered","first":1,"decided":1,"flags":0}'
+invalid export 'no base64' "$(sed -n 's/"intent":"/&!/p' e)"
+invalid stat 'a list' '[]'
+plan
