@@ -17,6 +17,7 @@
 #include "mailbox.h"
 #include "tool.h"
 
+#define TMP "/var/tmp"	/* on disk: a ledger can be large */
 #define AT_WORK 3600	/* s; a younger pending record may be a delivery at work */
 #define TOLD 10		/* records of one kind that are told one by one */
 #define FINDINGS (2 * TOLD + 4)
@@ -119,22 +120,31 @@ visit(void *arg, struct claim *claim, struct err *err)
 /* --- the copy --- */
 
 static int
+make_folder_in(struct verify *v, const char *place)
+{
+	int why;
+
+	if (asprintf(&v->folder, "%s/dedupdb-verify.XXXXXX", place) == -1)
+		why = ENOMEM;
+	else if (mkdtemp(v->folder) != NULL)
+		return EX_OK;
+	else {
+		why = errno;
+		free(v->folder);
+	}
+	v->folder = NULL;
+	/* root's own TMPDIR, where the user may do nothing */
+	if (why == EACCES && strcmp(place, TMP) != 0)
+		return make_folder_in(v, TMP);
+	return tool_fail(EX_TEMPFAIL, "make a folder in %s: %s; TMPDIR names another place", place, strerror(why));
+}
+
+static int
 make_folder(struct verify *v)
 {
-	const char *tmp = getenv("TMPDIR");
+	const char *place = getenv("TMPDIR");
 
-	if (tmp == NULL || tmp[0] != '/')
-		tmp = "/var/tmp";	/* on disk: a ledger can be large */
-	if (asprintf(&v->folder, "%s/dedupdb-verify.XXXXXX", tmp) == -1) {
-		v->folder = NULL;
-		return tool_fail(EX_TEMPFAIL, "no memory");
-	}
-	if (mkdtemp(v->folder) != NULL)
-		return EX_OK;
-	tool_fail(EX_TEMPFAIL, "make a folder in %s: %s; TMPDIR names another place", tmp, strerror(errno));
-	free(v->folder);
-	v->folder = NULL;
-	return EX_TEMPFAIL;
+	return make_folder_in(v, place != NULL && place[0] == '/' ? place : TMP);
 }
 
 static int

@@ -127,6 +127,29 @@ alone 64 'root, and mail' -l bdb:/home/joe/.dedup-lda recover
 ok 'root, and mail: why' grep -q "touches a user's mail and never does so as root" err
 alone 64 '-d root' -d root stat
 ok '-d root: why' grep -q 'will not work as root' err
+# verify, also where root's TMPDIR is not for users; and records that only root can read.
+mkdir -m 700 "$D/tmp"
+TMPDIR=$D/tmp "$BUILD/dedupdb" -A --json verify >out 2>err
+is $? 0 'verify of all: exit 0'
+is "$(python3 -c 'import json
+for line in open("out"):
+    o = json.loads(line)
+    print(o["user"], o["database"], o["verdict"])')" 'ann sound well
+joe sound well' 'verify of all: whose, and how they are'
+is "$(find /var/tmp "$D/tmp" -maxdepth 1 -name 'dedupdb-verify.*')" '' 'verify of all: no copy is left'
+alone 0 'verify with -d' -d joe verify
+alone 0 'export with -d' -d joe export
+(umask 077 && cp out "$D/joe.jsonl")
+rm -rf /home/joe/.dedup-lda
+alone 64 'restore as root' -l bdb:/home/joe/.dedup-lda restore "$D/joe.jsonl"
+ok 'restore as root: why' grep -q 'root would make a ledger that nobody else can use: say whose with -d user' err
+ok 'restore as root: nothing is made' [ ! -e /home/joe/.dedup-lda ]
+alone 0 'restore with -d' -d joe restore "$D/joe.jsonl"
+is "$(find /home/joe -uid 0)" '' 'restore with -d: no file became that of root'
+for_user joe <m
+alone 0 'restore with -d: its message again' -d joe --json stat
+is "$(python3 -c 'import json; print(json.load(open("out"))["duplicates"])')" 1 'restore with -d: it is a duplicate'
+
 alone 67 '-d nobody' -d nobody-of-that-name stat
 ok '-d nobody: why' grep -q 'user nobody-of-that-name: no such user' err
 
