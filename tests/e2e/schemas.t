@@ -71,8 +71,8 @@ valid forget 0 'forget' --json forget "$fp"
 valid forget 1 'forget of nothing' --json forget "$fp"
 valid restore 0 'restore, a dry run' --json restore -n e
 valid restore 0 'restore' --json restore e
-printf '%s\n%s\nx\n' "$(head -n 1 e)" "$(sed -n 2p e)" >cut
-valid restore 65 'restore of a damaged file' --json restore cut
+printf '%s\n%s\nx\n' "$(head -n 1 e)" "$(sed -n 2p e)" >damaged
+valid restore 65 'restore of a damaged file' --json restore damaged
 ledger_edit "$D/L" age 5000
 every 'an hour later' 1
 valid recover 0 'recover' --json recover

@@ -145,8 +145,13 @@ mended() {	# mended STATE NAME COMMAND...: the next use repairs it
 	says state "$state" "$what: what the next use finds"
 	says records 3001 "$what: all records"
 }
+regions_of_noise() {
+	for f in L/env/__db.*; do
+		head -c 100000 /dev/urandom >"$f"
+	done
+}
 mended 'its files were changed or removed' 'the region files are gone' sh -c 'rm L/env/__db.*'
-mended 'its files were changed or removed' 'the region files are noise' sh -c 'for f in L/env/__db.*; do head -c 100000 /dev/urandom >$f; done'
+mended 'its files were changed or removed' 'the region files are noise' regions_of_noise
 mended "its header can't be read; the next delivery recovers" 'the lock file is noise' write_at L/lock 3
 mended "its header can't be read; the next delivery recovers" 'the lock file is empty' truncate -s 0 L/lock
 if can_trace; then
@@ -186,6 +191,29 @@ if (ulimit -f 8 && [ "$(ulimit -f)" = 8 ]) 2>/dev/null; then
 	mkdir tmp
 fi
 db 64 'verify has no arguments' verify m1
+
+# Killed, neither harms the ledger.
+if can_trace; then
+	for command in verify export; do
+		for point in openat:4 openat:8 openat:20 pwrite64:1 pwrite64:3 fcntl:2 fcntl:5 write:1 mmap:30; do
+			rm -rf L tmp
+			mkdir tmp
+			cp -R L.good L
+			run=$(kill_at "${point%:*}" "${point#*:}")
+			# shellcheck disable=SC2086 # $run is several words
+			$run "$BUILD/dedupdb" -l "$ledger" "$command" >out 2>err
+			echo $? >>codes
+			run=
+			rm -rf tmp
+			mkdir tmp
+			db 0 "$command, killed at $point: all is well" verify
+			says records 3001 "$command, killed at $point: all is there"
+		done
+	done
+	ok 'they were killed often enough' [ "$(grep -c 137 codes)" -ge 8 ]
+else
+	skip 'killed' 'strace can not trace here'
+fi
 
 # Beside deliveries.
 fresh

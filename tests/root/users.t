@@ -136,7 +136,7 @@ for line in open("out"):
     o = json.loads(line)
     print(o["user"], o["database"], o["verdict"])')" 'ann sound well
 joe sound well' 'verify of all: whose, and how they are'
-is "$(find /var/tmp "$D/tmp" -maxdepth 1 -name 'dedupdb-verify.*')" '' 'verify of all: no copy is left'
+is "$(find /var/tmp "$D/tmp" -maxdepth 1 -name 'dedupdb-verify.*' -user joe)" '' 'verify of all: no copy is left'
 alone 0 'verify with -d' -d joe verify
 alone 0 'export with -d' -d joe export
 (umask 077 && cp out "$D/joe.jsonl")
