@@ -43,7 +43,7 @@ copy_file(const struct bdb *b, const struct copying *c, int from, int env, const
 		do {
 			n = fs_pread(in, c->block, BLOCK, at, b->path, err);
 			at += n;
-		} while (n > 0 && (ret = fs_write(out, c->block, (size_t)n, NULL, "the copy of the ledger", err)) == 0);
+		} while (n > 0 && fs_write(out, c->block, (size_t)n, NULL, "the copy of the ledger", err) == 0);
 		ret = n == 0 ? 0 : -1;
 	}
 	if (in != -1)

@@ -105,15 +105,14 @@ static int
 get_fingerprint(const json_t *object, struct fingerprint *fp, struct err *err)
 {
 	const char *text = json_string_value(json_object_get(object, "fingerprint"));
-	char hex[FINGERPRINT_HEX];
-	unsigned byte;
+	char hex[FINGERPRINT_HEX], byte[3] = "";
 	size_t i;
 
 	if (text == NULL || strlen(text) != FINGERPRINT_HEX - 1 || !view_digits(text, hex))
 		return wrong(err, "fingerprint", "has not 64 hex digits");
 	for (i = 0; i < FINGERPRINT_BYTES; i++) {
-		sscanf(hex + 2 * i, "%2x", &byte);
-		fp->bytes[i] = (unsigned char)byte;
+		memcpy(byte, hex + 2 * i, 2);
+		fp->bytes[i] = (unsigned char)strtoul(byte, NULL, 16);
 	}
 	return 0;
 }
@@ -123,7 +122,7 @@ get_head(const json_t *object, struct dump_line *line, struct err *err)
 {
 	const char *format = json_string_value(json_object_get(object, "format"));
 	const char *scope = json_string_value(json_object_get(object, "scope"));
-	int64_t version;
+	int64_t version = 0;
 
 	line->kind = DUMP_HEAD;
 	if (format == NULL || strcmp(format, FORMAT) != 0)
@@ -172,7 +171,7 @@ get_record(const json_t *object, struct dump_line *line, struct err *err)
 static int
 get_line(const json_t *object, struct dump_line *line, struct err *err)
 {
-	int64_t records;
+	int64_t records = 0;
 
 	if (!json_is_object(object))
 		return wrong(err, "the line", "is no JSON object");
