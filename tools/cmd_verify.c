@@ -278,9 +278,9 @@ print(const struct verify *v)
 	out_text(&o, "database", !v->copy.exists ? NULL : v->damaged ? "damaged" : "sound");
 	out_size(&o, "size", v->stat.bytes);
 	if (v->stat.set_aside != 0)
-		out_time(&o, "set_aside", v->stat.set_aside_last, v->t->now);
+		out_time(&o, "set_aside_last", v->stat.set_aside_last, v->t->now);
 	else
-		out_text(&o, "set_aside", NULL);
+		out_text(&o, "set_aside_last", NULL);
 	if (!v->damaged)
 		print_counts(v, &o);
 	out_count(&o, "waited_ms", (uint64_t)v->copy.held_ms);

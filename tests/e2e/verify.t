@@ -170,7 +170,7 @@ cp -R L.good L
 write_at L/env/ledger.db 9000 2>hurt.err
 lda <m1
 verify 0 'set aside by a delivery'
-prints '^set_aside  *20.*ago\)$' 'set aside by a delivery: when'
+prints '^set_aside_last  *20.*ago\)$' 'set aside by a delivery: when'
 
 # No room, and no place, for the copy.
 rm -rf L
