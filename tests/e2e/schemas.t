@@ -57,6 +57,8 @@ valid show-file 0 'show a pending one' --json show m2
 valid show-file 0 'show a new one' --json show m3
 valid show-file 0 'show a message of any bytes' --json show evil
 valid show-file 0 'show a message that nothing identifies' --json show anonymous
+valid why 0 'why of a delivered one' --json why '<1@example.org>'
+valid why 1 'why of one that nobody knows' --json why '<none@example.org>'
 valid check 1 'check of a delivered one' --json check m1
 valid check 0 'check of a pending one' --json check m2
 valid check 0 'check of a message that nothing identifies' --json check anonymous
