@@ -65,8 +65,8 @@ db 0 'show of a file as JSON' --json show m1
 json '[e["action"] for e in d["events"]], d["verdict"]' "['delivered', 'duplicate'] duplicate" 'show of a file as JSON: the events'
 db 0 'show of a fingerprint as JSON' --json show "$fp"
 json '[e["action"] for e in d["records"][0]["events"]]' "['delivered', 'duplicate']" 'show of a fingerprint as JSON: the events'
-message 4 >m4
-db 0 'show of a new message' show m4
+message 4 >unseen
+db 0 'show of a new message' show unseen
 prints '^events  *none$' 'show of a new message: no events'
 db 0 'show without a ledger' -l none show m1
 is "$(grep -c '^events' out)" 0 'show without a ledger: nobody could know'
