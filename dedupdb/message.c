@@ -115,14 +115,14 @@ message_replay(const struct message *m, const struct sink *to, struct err *err)
 	return m->size == 0 ? 0 : to->write(to->arg, m->memory, (size_t)m->size, err);
 }
 
-/* Read up to len bytes: 0 at the end, -1 on error. */
 static ssize_t
-read_some(int fd, char *buf, size_t len, struct err *err)
+read_fd(void *arg, void *buf, size_t len, struct err *err)
 {
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	const int *fd = arg;
+	struct pollfd pfd = { .fd = *fd, .events = POLLIN };
 	ssize_t n;
 
-	while ((n = read(fd, buf, len)) == -1) {
+	while ((n = read(*fd, buf, len)) == -1) {
 		if (errno == EAGAIN)
 			poll(&pfd, 1, -1);	/* somebody else made the pipe non-blocking */
 		else if (errno != EINTR)
@@ -230,13 +230,13 @@ take_fields(struct reader *r)
 }
 
 static int
-read_all(struct reader *r, int fd, struct err *err)
+read_all(struct reader *r, const struct source *from, struct err *err)
 {
 	char chunk[CHUNK];
 	ssize_t n;
 	int parsed;
 
-	while ((n = read_some(fd, chunk, sizeof(chunk), err)) > 0) {
+	while ((n = from->read(from->arg, chunk, sizeof(chunk), err)) > 0) {
 		parsed = parse(r, chunk, (size_t)n, err);
 		take_fields(r);
 		if (parsed == -1 || keep(r, chunk, (size_t)n, err) == -1)
@@ -264,7 +264,7 @@ finish(struct reader *r, struct err *err)
 }
 
 int
-message_read(struct message **m, int fd, const struct message_options *options, struct err *err)
+message_read_from(struct message **m, const struct source *from, const struct message_options *options, struct err *err)
 {
 	struct reader r;	/* large; its parts begin by themselves */
 	int ret = -1;
@@ -278,7 +278,7 @@ message_read(struct message **m, int fd, const struct message_options *options, 
 	body_start(&r.body, options->body);
 	if (header_start(&r.header, options->fields, err) == -1)
 		goto out_message;
-	if (read_all(&r, fd, err) == -1 || finish(&r, err) == -1)
+	if (read_all(&r, from, err) == -1 || finish(&r, err) == -1)
 		goto out_header;
 	ret = 0;
 out_header:
@@ -290,4 +290,12 @@ out_message:
 	if (ret == -1)
 		message_free(m);
 	return ret;
+}
+
+int
+message_read(struct message **m, int fd, const struct message_options *options, struct err *err)
+{
+	const struct source from = { read_fd, &fd };
+
+	return message_read_from(m, &from, options, err);
 }

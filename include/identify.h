@@ -22,5 +22,7 @@ extern const struct sink sink_nowhere;
 /* Read the message on fd and make its fingerprint. Returns 1; 0 when nothing identifies the message; -1. *m is to be freed in any
  * case; it is NULL when the message could not be read. */
 int identify(const struct identify *how, int fd, struct message **m, struct fingerprint *fp, struct err *err);
+/* The same for a message from elsewhere. */
+int identify_from(const struct identify *how, const struct source *from, struct message **m, struct fingerprint *fp, struct err *err);
 
 #endif

@@ -10,6 +10,8 @@
 #ifndef MESSAGE_H
 #define MESSAGE_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,6 +29,12 @@ enum body_form { BODY_RELAXED, BODY_SIMPLE };
 /* Where bytes go. write returns 0 or -1. */
 struct sink {
 	int (*write)(void *arg, const void *buf, size_t len, struct err *err);
+	void *arg;
+};
+
+/* Where bytes come from. read returns how many, 0 at the end, or -1. */
+struct source {
+	ssize_t (*read)(void *arg, void *buf, size_t len, struct err *err);
 	void *arg;
 };
 
@@ -50,6 +58,8 @@ struct message;
 /* Read fd to its end. Returns 0, or -1 when reading, memory or the spill failed: nothing may be delivered then. fd is not closed.
  * *m is set before the spill is written to for the first time, so that a spill can ask for the fields read so far. */
 int message_read(struct message **m, int fd, const struct message_options *options, struct err *err);
+/* The same from elsewhere, such as the middle of an mbox. */
+int message_read_from(struct message **m, const struct source *from, const struct message_options *options, struct err *err);
 void message_free(struct message **m);
 
 uint64_t message_size(const struct message *m);		/* bytes read, with the envelope lines */

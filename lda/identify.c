@@ -15,8 +15,10 @@ swallow(void *arg, const void *buf, size_t len, struct err *err)
 
 const struct sink sink_nowhere = { .write = swallow };
 
-int
-identify(const struct identify *how, int fd, struct message **m, struct fingerprint *fp, struct err *err)
+/* from NULL: read fd. */
+static int
+read_and_make(const struct identify *how, const struct source *from, int fd, struct message **m, struct fingerprint *fp,
+    struct err *err)
 {
 	const struct config *config = how->config;
 	struct fingerprint_options options = { .scope = config->scope,
@@ -29,9 +31,21 @@ identify(const struct identify *how, int fd, struct message **m, struct fingerpr
 	if (fields == NULL)
 		return err_sys(err, "read message", NULL);
 	mo.fields = fields;
-	ret = message_read(m, fd, &mo, err);
+	ret = from != NULL ? message_read_from(m, from, &mo, err) : message_read(m, fd, &mo, err);
 	free(fields);
 	if (ret == -1)
 		return -1;
 	return fingerprint_make(fp, *m, &options, how->explain, how->explain_arg) ? 1 : 0;
+}
+
+int
+identify(const struct identify *how, int fd, struct message **m, struct fingerprint *fp, struct err *err)
+{
+	return read_and_make(how, NULL, fd, m, fp, err);
+}
+
+int
+identify_from(const struct identify *how, const struct source *from, struct message **m, struct fingerprint *fp, struct err *err)
+{
+	return read_and_make(how, from, -1, m, fp, err);
 }
