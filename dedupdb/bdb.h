@@ -64,6 +64,7 @@ struct bdb {
 	void *expired_arg;
 	bool sync_entries;		/* fsync folders after a durable put */
 	bool distrust;			/* the log could not be made durable: recover before it is believed */
+	uint64_t unsynced;		/* values that bdb_fill() has put since it synced the database */
 	bool boot_known;
 	unsigned char boot[BOOT_ID_BYTES];
 
@@ -177,6 +178,9 @@ int bdb_each(struct store *store, const struct fingerprint *from, store_visit *v
 /* store_ops: copy. */
 int bdb_copy(struct store *store, const char *folder, struct ledger_copy *copy, struct err *err);
 int bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);
+
+/* store_ops: fill. */
+int bdb_fill(struct store *store, size_t n, store_item *item, void *arg, uint64_t *added, struct err *err);
 
 /* Inside a section: write an event down; NULL: there is none. */
 void bdb_event(struct bdb *b, const struct event *event);

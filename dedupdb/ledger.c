@@ -344,6 +344,37 @@ ledger_prune(struct ledger *ledger, int64_t now, int64_t max_age, uint64_t *dele
 	return ledger->ops->prune(ledger->store, is_expired, &oldest, deleted, err);
 }
 
+struct import {
+	const struct imported *items;
+	int64_t now;
+};
+
+static void
+import_item(void *arg, size_t i, struct fingerprint *key, struct store_value *value)
+{
+	const struct import *import = arg;
+	struct record record = { .state = RECORD_DELIVERED, .flags = RECORD_IMPORTED, .first = import->items[i].first,
+		.decided = import->now };
+
+	*key = import->items[i].fp;
+	value->len = record_encode(&record, value->bytes);
+}
+
+int
+ledger_import(struct ledger *ledger, const struct imported *items, size_t n, int64_t now, uint64_t *added, struct err *err)
+{
+	struct import import = { items, now };
+
+	*added = 0;
+	return ledger->ops->fill(ledger->store, n, import_item, &import, added, err);
+}
+
+int
+ledger_sync(struct ledger *ledger, struct err *err)
+{
+	return ledger->ops->sync(ledger->store, err);
+}
+
 int
 ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *record, int64_t now, struct err *err)
 {
@@ -364,12 +395,6 @@ ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *
 	default:
 		return -1;
 	}
-}
-
-int
-ledger_sync(struct ledger *ledger, struct err *err)
-{
-	return ledger->ops->sync(ledger->store, err);
 }
 
 int

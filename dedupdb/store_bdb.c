@@ -420,6 +420,7 @@ const struct store_ops store_bdb = {
 	.put = bdb_put,
 	.sync = bdb_sync,
 	.remove = bdb_remove,
+	.fill = bdb_fill,
 	.count = bdb_count,
 	.each = bdb_each,
 	.recent_pending = bdb_recent_pending,

@@ -21,6 +21,8 @@ struct memory {
 	struct event *events;	/* a ring */
 	uint32_t history;
 	uint64_t noted;		/* events, ever */
+	store_expired *expired;
+	void *expired_arg;
 };
 
 static struct memory *
@@ -58,6 +60,8 @@ memory_open(struct store **store, const struct store_options *options, struct er
 	if (m->events == NULL)
 		m->history = 0;
 	m->base.ops = &store_memory;
+	m->expired = options->expired;
+	m->expired_arg = options->expired_arg;
 	*store = &m->base;
 	return 0;
 }
@@ -170,6 +174,29 @@ memory_put(struct store *store, const struct fingerprint *key, const struct stor
 	if (result != STORE_FAILED)
 		write_event(m, store->event);
 	return result;
+}
+
+static int
+memory_fill(struct store *store, size_t n, store_item *item, void *arg, uint64_t *added, struct err *err)
+{
+	struct memory *m = memory_of(store);
+	struct store_value value;
+	struct fingerprint key;
+	size_t i, at;
+	bool found;
+
+	for (i = 0; i < n; i++) {
+		item(arg, i, &key, &value);
+		at = find(m, &key, &found);
+		if (found && !m->expired(m->expired_arg, m->entries[at]->value.bytes, m->entries[at]->value.len))
+			continue;
+		if (!found && insert(m, at, &key, err) != STORE_OK)
+			return -1;
+		m->entries[at]->value = value;
+		m->entries[at]->pending = false;
+		(*added)++;
+	}
+	return 0;
 }
 
 static void
@@ -318,6 +345,7 @@ const struct store_ops store_memory = {
 	.put = memory_put,
 	.sync = memory_sync,
 	.remove = memory_remove,
+	.fill = memory_fill,
 	.count = memory_count,
 	.each = memory_each,
 	.recent_pending = memory_recent_pending,

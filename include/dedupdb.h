@@ -124,6 +124,16 @@ struct ledger_copy {
  * damage and all. Changes nothing here. Returns 0 or -1. */
 int ledger_copy(struct ledger *ledger, const char *folder, struct ledger_copy *copy, struct err *err);
 
+/* A message that was delivered without this ledger. */
+struct imported {
+	struct fingerprint fp;
+	int64_t first;		/* s since 1970: when */
+};
+
+/* Record these as delivered where there is no record, or one that has expired; any other is left as it is. In short sections, as fast as
+ * sorted ones can be. Survives kill -9, and power loss after ledger_sync(). *added: how many. Returns 0, or -1: some may be recorded. */
+int ledger_import(struct ledger *ledger, const struct imported *items, size_t n, int64_t now, uint64_t *added, struct err *err);
+
 struct ledger_stat {
 	uint64_t duplicates;	/* discarded since the ledger was made */
 	uint64_t bytes;		/* on disk, all files */

@@ -21,6 +21,10 @@ enum record_state {
 	RECORD_DELIVERED = 2	/* the publication was durable before this was written (I6) */
 };
 
+enum record_flag {
+	RECORD_IMPORTED = 1	/* delivered without this ledger: `first` is the delivery's date, `decided` when it was imported */
+};
+
 /* The opaque bytes that let anyone finish a publication. Only the mailbox kind that wrote them reads them. */
 struct intent {
 	size_t len;
@@ -29,7 +33,7 @@ struct intent {
 
 struct record {
 	enum record_state state;
-	uint16_t flags;		/* none is defined in version 1; kept as read */
+	uint16_t flags;		/* enum record_flag; unknown ones are kept as read */
 	int64_t first;		/* seconds since 1970: the first decision; the window counts from here */
 	int64_t decided;	/* seconds since 1970: when this intent was decided */
 	struct intent intent;	/* empty once delivered */

@@ -28,6 +28,9 @@ struct store_value {
 /* May this value be dropped when the store tidies up by itself? */
 typedef bool store_expired(void *arg, const void *value, size_t len);
 
+/* Tells the i-th value to put, and its key. */
+typedef void store_item(void *arg, size_t i, struct fingerprint *key, struct store_value *value);
+
 struct store_ops;
 
 struct store_options {
@@ -70,6 +73,9 @@ struct store_ops {
 
 	/* The counters of all values; an old ledger that has none is counted first, in short sections. */
 	int (*count)(struct store *, struct counters *counters, store_tick *tick, void *arg, struct err *err);
+	/* Put each of n values where none is, or where expired() is true for the one that is; adds to *added. Not durable. In short
+	 * sections. */
+	int (*fill)(struct store *, size_t n, store_item *item, void *arg, uint64_t *added, struct err *);
 	/* Visit values in key order from `from` (included) on. */
 	int (*each)(struct store *, const struct fingerprint *from, store_visit *, void *arg, struct err *);
 	/* Visit values put with `pending` and not replaced since, as far as the store remembers them. */

@@ -29,6 +29,7 @@ print_json(const struct view *v)
 		out_time(&o, "first", v->first, v->first);
 		out_count(&o, "age", (uint64_t)v->age);
 		out_flag(&o, "expired", v->expired);
+		out_flag(&o, "imported", v->imported);
 	}
 	if (v->pending) {
 		out_text(&o, "kind", v->kind);
@@ -47,7 +48,7 @@ print_text(const struct view *v, bool terminal)
 		time_text(v->first, false, first);
 		age_text(v->age, age);
 	}
-	printf(terminal ? "%.*s  %-9s  %-25s  %-8s  %s" : "%.*s\t%s\t%s\t%s\t%s", FINGERPRINT_TAG, v->hex, v->state, first, age,
+	printf(terminal ? "%.*s  %-9s  %-25s  %-8s  %s" : "%.*s\t%s\t%s\t%s\t%s", FINGERPRINT_TAG, v->hex, v->imported ? "imported" : v->state, first, age,
 	    v->damaged ? "-" : v->expired ? "expired" : "counts");
 	if (v->mailbox != NULL) {
 		fputs(terminal ? "   " : "\t", stdout);

@@ -6,7 +6,6 @@
 #include <ctype.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "config.h"
 #include "fs.h"
@@ -189,32 +188,4 @@ time_parse(const char *text, int64_t now, int64_t *t)
 		return -1;
 	*t = now - *t;
 	return 0;
-}
-
-/* Not more than a few times a second: a terminal is slower than a ledger. */
-static int64_t shown_at;
-
-void
-progress(const char *what, uint64_t n)
-{
-	int64_t now;
-
-	if (n % 64 != 0 || !isatty(STDERR_FILENO))
-		return;
-	now = clock_ms();
-	if (shown_at == 0)
-		shown_at = now;
-	if (now - shown_at < 200)
-		return;
-	shown_at = now;
-	fprintf(stderr, "\r%llu %s", (unsigned long long)n, what);
-	fflush(stderr);
-}
-
-void
-progress_end(void)
-{
-	if (shown_at != 0 && isatty(STDERR_FILENO))
-		fputs("\r\033[K", stderr);
-	shown_at = 0;
 }

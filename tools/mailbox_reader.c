@@ -97,6 +97,8 @@ reader_offer(struct mailbox_reader *r, reader_visit *visit, void *arg, struct er
 		r->mail.date = r->options.now;
 	if (r->mail.date < r->options.since) {
 		r->left_out.old++;
+		if (r->options.tick != NULL && r->options.tick(r->options.arg, r->mail.done) != 0)
+			return READER_STOPPED;
 		return READER_DONE;
 	}
 	r->mail.quoted = 0;

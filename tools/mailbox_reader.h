@@ -54,6 +54,8 @@ struct mail {
 
 /* Is this folder to be read? Asked once for each; "" is the inbox. */
 typedef bool reader_wanted(void *arg, const char *folder);
+/* Hears of work that is done without a visit; returns 0 to go on, 1 to stop. */
+typedef int reader_tick(void *arg, uint64_t done);
 /* Returns 0 to go on, 1 to stop, -1 with err filled. */
 typedef int reader_visit(void *arg, struct mail *mail, struct err *err);
 
@@ -62,7 +64,8 @@ struct reader_options {
 	int64_t since;		/* messages that were delivered before are counted and not visited; INT64_MIN: visit all */
 	int64_t now;
 	reader_wanted *wanted;	/* NULL: every folder */
-	void *arg;		/* of wanted */
+	reader_tick *tick;	/* or NULL */
+	void *arg;		/* of both */
 	int lock_timeout_ms;	/* mbox: for each piece */
 };
 

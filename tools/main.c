@@ -20,7 +20,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_stat, &cmd_list, &cmd_show, &cmd_why, &cmd_check, &cmd_prune, &cmd_forget, &cmd_recover,
-	&cmd_export, &cmd_restore, &cmd_verify,
+	&cmd_import, &cmd_export, &cmd_restore, &cmd_verify,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

@@ -52,8 +52,4 @@ void time_text(int64_t t, bool utc, char text[AGE_TEXT]);
 /* An ISO 8601 date or time, @SECONDS, or an age as 2h: that long before now. Returns 0 or -1. */
 int time_parse(const char *text, int64_t now, int64_t *t);
 
-/* How far long work is, on a terminal only; progress_end wipes it. */
-void progress(const char *what, uint64_t n);
-void progress_end(void);
-
 #endif

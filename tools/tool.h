@@ -17,6 +17,7 @@
 #include "config.h"
 #include "dedupdb.h"
 #include "output.h"
+#include "progress.h"
 #include "status.h"
 #include "user.h"
 
@@ -71,7 +72,7 @@ int tool_assign(struct tool *t, const char *prefix, const char *value);
 
 /* Become the user, if one was named, and load the configuration. Returns an exit code. */
 int tool_load(struct tool *t);
-/* tool_load, then open the ledger. A missing one is empty; `ledger = none` leaves t->ledger NULL. Returns an exit code, or with -A
+/* tool_load, then open the ledger. A missing one is empty, unless t->changing; `ledger = none` leaves t->ledger NULL. Returns an exit code, or with -A
  * EXIT_NO_LEDGER for either. */
 int tool_ledger(struct tool *t);
 void tool_free(struct tool *t);
@@ -110,6 +111,6 @@ void tool_catch_signals(void);
 int tool_stopped(void);
 
 extern const struct command cmd_stat, cmd_list, cmd_show, cmd_why, cmd_check, cmd_prune, cmd_forget, cmd_recover;
-extern const struct command cmd_export, cmd_restore, cmd_verify;
+extern const struct command cmd_import, cmd_export, cmd_restore, cmd_verify;
 
 #endif

@@ -38,6 +38,7 @@ view_make(struct view *v, const struct claim *claim, int64_t now)
 	v->decided = claim->record.decided;
 	v->age = record_age(&claim->record, now);
 	v->pending = claim->record.state == RECORD_PENDING;
+	v->imported = !v->pending && (claim->record.flags & RECORD_IMPORTED) != 0;
 	v->expired = !v->pending && claim->state == CLAIM_NEW;
 	v->state = v->pending ? "pending" : "delivered";
 	return v->pending ? pending_mailbox(v, &claim->record.intent) : 0;
@@ -67,6 +68,7 @@ view_print(const struct view *v, struct out *o, int64_t now, int64_t window)
 	}
 	out_time(o, "expires", v->first + window, now);
 	out_flag(o, "expired", v->expired);
+	out_flag(o, "imported", v->imported);
 }
 
 bool

@@ -15,6 +15,7 @@ struct view {
 	const char *state;	/* pending, delivered or damaged */
 	bool damaged;		/* it does not decode: no times */
 	bool pending;
+	bool imported;		/* by dedupdb import: it was delivered without this ledger */
 	bool expired;		/* delivered, and older than the window */
 	int64_t first, decided, age;	/* s */
 	const char *kind;	/* of mailbox, of a pending record; or NULL */
