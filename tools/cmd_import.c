@@ -1,19 +1,21 @@
 /*
  * dedupdb import: record what a mailbox already holds, so that no further copy of it is delivered.
  *
- * Some hundred messages are read, and then recorded in one section of the ledger. Nothing that has a record is changed, so an import
- * can be interrupted, killed and run again at any time.
+ * Messages are read for some seconds, and then recorded, in short sections of the ledger. Nothing that has a record is changed, so an
+ * import can be interrupted, killed and run again at any time.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs.h"
 #include "identify.h"
 #include "mailbox_reader.h"
 #include "special_folder.h"
 #include "tool.h"
 
-#define BATCH 512	/* fingerprints that are recorded together */
+#define BATCH 65536	/* fingerprints that are recorded together, in their order: neighbours are on the same page */
+#define FLUSH_MS 3000	/* how much reading a kill may cost */
 #define TRIES 3		/* an mbox that is rewritten meanwhile is read again */
 
 struct names {
@@ -36,6 +38,7 @@ struct import {
 	uint64_t visited;
 	struct imported batch[BATCH];
 	size_t n;
+	int64_t flushed;		/* clock_ms() */
 	uint64_t recorded;
 	struct counts counts;
 	struct out out;
@@ -116,6 +119,7 @@ flush(struct import *im, struct err *err)
 	if (ret == 0)
 		im->counts.known += im->n - added;
 	im->n = 0;
+	im->flushed = clock_ms();
 	return ret;
 }
 
@@ -136,7 +140,7 @@ add(struct import *im, const struct fingerprint *fp, int64_t first, struct err *
 {
 	im->batch[im->n].fp = *fp;
 	im->batch[im->n].first = first;
-	return ++im->n == BATCH ? flush(im, err) : 0;
+	return ++im->n == BATCH || clock_ms() - im->flushed >= FLUSH_MS ? flush(im, err) : 0;
 }
 
 static bool
@@ -368,6 +372,7 @@ run(struct tool *t, int argc, char **argv)
 	if (im == NULL)
 		return tool_fail(EX_TEMPFAIL, "no memory");
 	im->t = t;
+	im->flushed = clock_ms();
 	rc = run_import(im, argc, argv);
 	free(im->also.names);
 	free(im->skip.names);
