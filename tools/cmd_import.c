@@ -262,7 +262,7 @@ print(struct import *im)
 
 	out_count(o, im->dry_run ? "would record" : "recorded", im->recorded);
 	out_count(o, "known", c->known);
-	out_count(o, "older than the window", c->older);
+	out_count(o, "too old", c->older);
 	out_count(o, "drafts", c->drafts);
 	out_count(o, "not identified", c->unidentified);
 	out_count(o, "unreadable", c->unreadable);

@@ -121,24 +121,24 @@ int64_t
 mail_date(const char *text, size_t len)
 {
 	struct parts d = { 0 };
-	char word[WORD + 1];
-	size_t i, n = 0;
+	char word[WORD + 1] = "";
+	size_t i, n = 0;	/* bytes of the word, up to one too many */
 	int depth = 0;
+	char c;
 
 	for (i = 0; i <= len; i++) {
-		char c = i < len ? text[i] : ' ';
-
+		c = i < len ? text[i] : ' ';
 		if (c == '(')
 			depth++;
-		if (depth > 0 || isspace((unsigned char)c) || c == ',') {
-			word[n <= WORD ? n : 0] = '\0';
-			if (n > 0)
-				word_read(&d, word);
-			n = 0;
-		} else {
+		if (depth == 0 && !isspace((unsigned char)c) && c != ',') {
 			if (n < WORD)
 				word[n] = c;
 			n += n <= WORD;
+		} else if (n > 0) {
+			if (n <= WORD)
+				word_read(&d, word);
+			memset(word, 0, sizeof(word));
+			n = 0;
 		}
 		if (c == ')' && depth > 0)
 			depth--;
