@@ -95,7 +95,10 @@ $(BUILD)/obj/%.o: %.c
 
 $(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIBRARIES) $(LIBS) $(TEST_LIBS)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(LIBRARIES) $(LIBS) $(TEST_LIBS)
+
+# A part of dedupdb that has unit tests of its own.
+$(BUILD)/tests/test_mailbox_reader: $(patsubst %,$(BUILD)/obj/tools/%.o,mailbox_reader reader_maildir reader_mbox mail_date special_folder)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(LIBRARIES)
 	@mkdir -p $(@D)

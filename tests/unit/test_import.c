@@ -2,7 +2,7 @@
 #include "fs.h"
 #include "ledger_fixture.h"
 
-#define MANY 3000
+#define MANY 20000
 
 static uint64_t
 import(struct fixture *f, const struct imported *items, size_t n, int64_t now)
