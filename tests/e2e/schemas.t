@@ -59,6 +59,10 @@ valid show-file 0 'show a message of any bytes' --json show evil
 valid show-file 0 'show a message that nothing identifies' --json show anonymous
 valid why 0 'why of a delivered one' --json why '<1@example.org>'
 valid why 1 'why of one that nobody knows' --json why '<none@example.org>'
+mkdir -p M/.Sent/cur M/.Sent/new M/.Sent/tmp
+valid import 0 'import, a dry run' --json import -n M
+valid import 0 'import' --json import M
+rm -r M/.Sent
 valid check 1 'check of a delivered one' --json check m1
 valid check 0 'check of a pending one' --json check m2
 valid check 0 'check of a message that nothing identifies' --json check anonymous
