@@ -21,6 +21,7 @@
 static const struct command *const commands[] = {
 	&cmd_stat, &cmd_list, &cmd_show, &cmd_why, &cmd_check, &cmd_prune, &cmd_forget, &cmd_recover,
 	&cmd_import, &cmd_export, &cmd_restore, &cmd_verify,
+	&cmd_dedupe,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

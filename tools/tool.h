@@ -112,5 +112,6 @@ int tool_stopped(void);
 
 extern const struct command cmd_stat, cmd_list, cmd_show, cmd_why, cmd_check, cmd_prune, cmd_forget, cmd_recover;
 extern const struct command cmd_import, cmd_export, cmd_restore, cmd_verify;
+extern const struct command cmd_dedupe;
 
 #endif

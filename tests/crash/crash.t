@@ -49,6 +49,13 @@ for path in /tmp/ /log. /new; do
 	    "$BUILD/tests/power" -q -d journal -s 'maildir new' -x "$path" "$D"
 done
 plays 'power: sync=auto on a file system that needs strict is found out' "$BUILD/tests/power" -q -d weak -s 'maildir new' "$D"
+for way in link replace; do
+	plays "dedupe, killed: to move files by $way is found out" "$BUILD/tests/dedupe_kill" -w $way "$D"
+done
+all=
+[ "$CRASH" != full ] || all=-a
+plays 'dedupe, killed before its system calls' "$BUILD/tests/dedupe_kill" $all "$D"
+plays 'dedupe, with a reader and a delivery at its system calls' "$BUILD/tests/dedupe_kill" -b $all "$D"
 if [ "$CRASH" = full ]; then
 	plays 'killed before and after every system call' "$BUILD/tests/kill" -a -j "$JOBS" -S "$SHARE" "$D"
 	plays 'every system call fails' "$BUILD/tests/fault" -j "$JOBS" -S "$SHARE" "$D"
