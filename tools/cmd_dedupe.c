@@ -96,7 +96,7 @@ is_special(const char *folder)
 	return false;
 }
 
-/* The same folder under two names would make every message a copy of itself. */
+/* It may be the same folder under another name, in which every message is a copy of itself; or another mailbox's. */
 static bool
 is_link(int root, const char *folder)
 {
@@ -114,9 +114,9 @@ wanted(void *arg, const char *folder)
 
 	if (*folder == '\0')
 		return true;
-	if (strcmp(folder, ASIDE_FOLDER) == 0 || r->d->folders == FOLDERS_INBOX)
+	if (strcmp(folder, ASIDE_FOLDER) == 0 || r->d->folders == FOLDERS_INBOX || is_link(r->root, folder))
 		return false;
-	return r->d->folders == FOLDERS_EACH || (!is_special(folder) && !is_link(r->root, folder));
+	return r->d->folders == FOLDERS_EACH || !is_special(folder);
 }
 
 /* The folder's number; they come one after the other. */

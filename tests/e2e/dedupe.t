@@ -146,6 +146,13 @@ ln -s .Work M/.Play
 msg b one >M/.Work/cur/1790000004.h:2,
 gives 0 'a folder with two names' dedupe --apply --folders=across M
 ok 'is looked into once' test -e M/.Work/cur/1790000004.h:2,
+rm M/.Play
+maildir Other
+msg d one >Other/cur/1790000001.h:2,
+msg d two >Other/cur/1790000002.h:2,
+ln -s ../Other M/.Other
+gives 0 'a folder that is a link' dedupe --apply M
+is "$(find Other -type f | wc -l | tr -d ' ')" 2 'is left alone'
 
 # each recipient gets a copy
 rm -rf M
