@@ -76,6 +76,7 @@ dedupe_identify(const struct dedupe *d, int fd, const struct source *from, struc
 struct reading {
 	struct dedupe *d;
 	struct mailbox_reader *reader;
+	struct progress progress;
 	int root;
 };
 
@@ -151,8 +152,8 @@ visit(void *arg, struct mail *mail, struct err *err)
 
 	if (tool_stopped())
 		return 1;
-	progress("messages read", d->messages);
 	d->messages++;
+	progress_at(&r->progress, d->messages, mail->done);
 	copy.number = (uint32_t)(d->messages + mailbox_reader_left_out(r->reader)->old);
 	got = dedupe_identify(d, -1, mail_bytes(r->reader, MBOX_RD), &copy.fp, &why);
 	if (got == -1) {
@@ -189,6 +190,7 @@ read_mailbox(struct dedupe *d, int64_t since)
 		err_sys(&err, "open mailbox", d->path);
 	else if (mailbox_reader_open(&r.reader, &options, &err) == 0) {
 		d->mbox = mailbox_reader_kind(r.reader) == READER_MBOX;
+		progress_begin(&r.progress, "dedupe", "messages", mailbox_reader_total(r.reader));
 		end = mailbox_reader_each(r.reader, visit, &r, &err);
 		d->unread += mailbox_reader_left_out(r.reader)->unreadable;
 		mailbox_reader_close(&r.reader);

@@ -2,6 +2,7 @@
 # dedupdb dedupe: copies in mailboxes that this script fills by itself. tests/crash kills it, and has a reader beside it.
 # shellcheck source=tests/e2e/tap.sh
 . "${0%/*}/tap.sh"
+schemas=$(cd "$OLDPWD" && cd "$(dirname "$0")/../schemas" && pwd)
 
 # shellcheck disable=SC2154 # mailbox is tap.sh's
 db() {	# db ARGUMENT...: rc, out and err
@@ -28,6 +29,11 @@ lacks() { not grep -Fq -e "$2" out; result $? "$1" || diag "$(cat out)"; }	# lac
 json() {
 	got=$(python3 -c "import json; o=[json.loads(l) for l in open('out')]; t=o[-1]['total']; g=sorted(o[:-1], key=lambda x: x['stays']['date']); print($1)" 2>&1)
 	is "$got" "$2" "$3"
+}
+schema() {	# schema NAME: the output is as the schema says
+	"$schemas/validate" dedupe out >why 2>&1
+	said=$?
+	if [ $said -eq 77 ]; then skip "$1" "$(cat why)"; else result $said "$1" || diag "$(head -n 5 why)"; fi
 }
 msg() {	# msg ID HOP [BODY]
 	printf 'Received: by %s\nMessage-ID: <%s@example.org>\nDate: Fri, 20 Nov 2026 12:00:00 +0000\nSubject: %s\n\n%s\n' "$2" "$1" "$1" \
@@ -65,6 +71,7 @@ ok 'the fingerprint is the one that show prints' grep -q "$fp" shown
 gives 0 'verbose' dedupe -v M
 has 'it names the fields that differ' 'differs: received'
 gives 0 'JSON' dedupe --json --verbose M
+schema 'JSON: as in dedupe.json'
 json 'len(g), t["messages"], t["unknown"], t["copies"], t["moved"]' '1 8 2 2 0' 'totals'
 json 'g[0]["message_id"], g[0]["stays"]["flags"], g[0]["stays"]["new_flags"], [c["path"] for c in g[0]["copies"]]' \
     "<a@example.org> S FRS ['new/1790000002.M1.h', 'cur/1790000003.M1.h,S=99:2,FR']" 'the group'
@@ -135,7 +142,8 @@ msg a three >M/.Sent.2026/cur/1790000003.h:2,S
 msg b one >M/.Work/cur/1790000004.h:2,Sa
 msg b two >M/.Play/cur/1790000005.h:2,Fa
 msg b three >M/.Duplicates/cur/1790000000.h:2,
-gives 0 'across' dedupe --apply --folders=across M
+gives 0 'across' dedupe --apply --folders=across --json M
+schema 'JSON of what was moved: as in dedupe.json'
 ok 'what is in the trash is no copy' test -e M/cur/1790000002.h:2,
 ok 'nor what was sent' test -e M/.Sent.2026/cur/1790000003.h:2,S
 ok 'the oldest stays; another folder has other keywords' test -e M/.Work/cur/1790000004.h:2,FSa
@@ -191,6 +199,7 @@ gives 0 'an mbox' dedupe -v box
 has 'messages by their number' 'stays  2026-11-20T12:00:01' 'message 1' 'copy   2026-11-20T12:00:03' 'message 3' '<1@example.org>' \
     'differs: received'
 gives 0 'an mbox as JSON' dedupe --json box
+schema 'an mbox as JSON: as in dedupe.json'
 json 'g[0]["stays"]["number"], g[0]["copies"][0]["number"], t["copies"]' '1 3 1' 'the same'
 gives 64 'an mbox is not changed' dedupe --apply box
 says 'is an mbox: .* with a mail reader' 'it says why and what to do'
