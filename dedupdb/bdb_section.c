@@ -65,7 +65,6 @@ check_folder(struct bdb *b, struct err *err)
 	return 0;
 }
 
-/* The folder's own entry must survive a power cut as well as what is in it. */
 static int
 make_folder(struct bdb *b, struct err *err)
 {
@@ -78,10 +77,26 @@ make_folder(struct bdb *b, struct err *err)
 		ret = err_sys(err, "make ledger folder", b->path);
 	if (ret == 0)
 		b->dir = fs_open_dir_at(parent, base, b->path, err);
-	if (ret == 0 && b->dir != -1)
-		(void)fsync(parent);
 	close(parent);
 	return b->dir == -1 ? -1 : ret;
+}
+
+/* The folder's own entry must survive a power cut as well as what is in it. Whoever made it may have been killed before that, so it is no
+ * question of who made it: without a lock file nobody has done this yet. */
+static void
+sync_new_folder(const struct bdb *b)
+{
+	const char *base;
+	struct stat st;
+	int parent;
+
+	if (fstatat(b->dir, "lock", &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return;
+	parent = fs_open_parent(b->path, &base, NULL);
+	if (parent == -1)
+		return;
+	(void)fsync(parent);
+	close(parent);
 }
 
 /* Returns 1, 0 when there is no ledger and none is to be made, -1. */
@@ -104,6 +119,8 @@ open_folder(struct bdb *b, struct err *err)
 		b->dir = -1;
 		return -1;
 	}
+	if (b->create)
+		sync_new_folder(b);
 	return 1;
 }
 
