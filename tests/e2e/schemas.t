@@ -58,17 +58,22 @@ valid show-file 0 'show a new one' --json show m3
 valid show-file 0 'show a message of any bytes' --json show evil
 valid show-file 0 'show a message that nothing identifies' --json show anonymous
 valid why 0 'why of a delivered one' --json why '<1@example.org>'
-valid why 1 'why of one that nobody knows' --json why '<none@example.org>'
+cp out because
 mkdir -p M/.Sent/cur M/.Sent/new M/.Sent/tmp
 valid import 0 'import, a dry run' --json import -n M
 valid import 0 'import' --json import M
 rm -r M/.Sent
+valid why 1 'why of one that never came' --json why '<9@example.org>'
+lda <evil
+lda -o on-duplicate=folder:Copies <evil
+valid why 0 'why of any bytes' --json why "$(printf '<\377@example.org>')"
+valid why 1 'why without a ledger' -l "bdb:$D/nowhere" --json why '<1@example.org>'
 valid check 1 'check of a delivered one' --json check m1
 valid check 0 'check of a pending one' --json check m2
 valid check 0 'check of a message that nothing identifies' --json check anonymous
 for state in delivered pending; do
 	db 0 "the $state record" export
-	fp=$(sed -n "s/.*\"fingerprint\":\"\([^\"]*\)\",\"state\":\"$state\".*/\1/p" out)
+	fp=$(sed -n "s/.*\"fingerprint\":\"\([^\"]*\)\",\"state\":\"$state\".*/\1/p" out | head -n 1)
 	valid show-fingerprint 0 "show the $state record" --json show "$fp"
 done
 db 0 'an export' export
@@ -108,6 +113,9 @@ invalid verify 'a time in words' "$(sed 's/"set_aside_last":null/"set_aside_last
 invalid verify 'another verdict' "$(sed 's/"verdict":"well"/"verdict":"fine"/' well)"
 invalid verify 'counts of a damaged database' "$(sed 's/"database":"sound"/"database":"damaged"/' well)"
 invalid show-file 'a record without its time' "$(sed 's/"expires":"[^"]*",//' shown)"
+invalid why 'no events' "$(sed 's/"events":\[[^]]*\]/"events":[]/' because)"
+invalid why 'an action of no name' "$(sed 's/"action":"delivered"/"action":"lost"/' because)"
+invalid why 'how far back is missing' "$(sed 's/,"oldest":"[^"]*"//' because)"
 invalid export 'a short fingerprint' '{"fingerprint":"00","state":"delivered","first":1,"decided":1,"flags":0}'
 invalid export 'no base64' "$(sed -n 's/"intent":"/&!/p' e)"
 invalid stat 'a list' '[]'
