@@ -48,8 +48,8 @@ print_text(const struct view *v, bool terminal)
 		time_text(v->first, false, first);
 		age_text(v->age, age);
 	}
-	printf(terminal ? "%.*s  %-9s  %-25s  %-8s  %s" : "%.*s\t%s\t%s\t%s\t%s", FINGERPRINT_TAG, v->hex, v->imported ? "imported" : v->state, first, age,
-	    v->damaged ? "-" : v->expired ? "expired" : "counts");
+	printf(terminal ? "%.*s  %-9s  %-25s  %-8s  %s" : "%.*s\t%s\t%s\t%s\t%s", FINGERPRINT_TAG, v->hex,
+	    v->imported ? "imported" : v->state, first, age, v->damaged ? "-" : v->expired ? "expired" : "counts");
 	if (v->mailbox != NULL) {
 		fputs(terminal ? "   " : "\t", stdout);
 		escaped_text(stdout, v->mailbox);

@@ -72,8 +72,8 @@ int tool_assign(struct tool *t, const char *prefix, const char *value);
 
 /* Become the user, if one was named, and load the configuration. Returns an exit code. */
 int tool_load(struct tool *t);
-/* tool_load, then open the ledger. A missing one is empty, unless t->changing; `ledger = none` leaves t->ledger NULL. Returns an exit code, or with -A
- * EXIT_NO_LEDGER for either. */
+/* tool_load, then open the ledger. A missing one is empty, unless t->changing; `ledger = none` leaves t->ledger NULL. Returns an exit
+ * code, or with -A EXIT_NO_LEDGER for either. */
 int tool_ledger(struct tool *t);
 void tool_free(struct tool *t);
 

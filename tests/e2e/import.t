@@ -1,7 +1,7 @@
 #!/bin/sh
 # dedupdb import: what a mailbox already holds is a duplicate when it comes again.
-# shellcheck source=tests/e2e/tap.sh
 letters=$PWD/${0%/*}/letters.py
+# shellcheck source=tests/e2e/tap.sh
 . "${0%/*}/tap.sh"
 
 COUNT=48	# three of each kind
