@@ -96,10 +96,10 @@ bdb_env_seal(const struct bdb *b, uint32_t *count)
 }
 
 static int
-log_end(struct bdb *b, DB_LSN *end)
+log_end(DB_ENV *env, DB_LSN *end)
 {
 	DB_LOG_STAT *st;
-	int ret = b->env->log_stat(b->env, &st, 0);
+	int ret = env->log_stat(env, &st, 0);
 
 	if (ret != 0)
 		return ret;
@@ -113,7 +113,7 @@ bdb_env_note_log(struct bdb *b)
 {
 	DB_LSN end = { .file = 0 };
 
-	(void)log_end(b, &end);
+	(void)log_end(b->env, &end);
 	b->header.log = end.file;	/* 0: no such file, so the next section recovers */
 }
 
@@ -285,21 +285,31 @@ configure(DB_ENV *env)
 }
 
 static int
-open_environment(struct bdb *b, bool recover, struct err *err)
+create_environment(struct bdb *b, DB_ENV **env, bool recover)
 {
-	u_int32_t flags = DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_TXN;
 	int ret = db_env_set_func_open(open_file);
 
 	if (ret == 0)
 		ret = db_env_set_func_exists(recover ? NULL : assume_existing);
 	if (ret == 0)
-		ret = db_env_create(&b->env, 0);
+		ret = db_env_create(env, 0);
+	if (ret != 0)
+		return ret;
+	(*env)->app_private = b;
+	(*env)->set_errcall(*env, complain);
+	return 0;
+}
+
+static int
+open_environment(struct bdb *b, bool recover, struct err *err)
+{
+	u_int32_t flags = DB_INIT_MPOOL | DB_INIT_LOG | DB_INIT_TXN;
+	int ret = create_environment(b, &b->env, recover);
+
 	if (ret != 0) {
 		b->env = NULL;
 		return bdb_fail(b, "create environment", ret, err), -1;
 	}
-	b->env->app_private = b;
-	b->env->set_errcall(b->env, complain);
 	ret = configure(b->env);
 	if (ret == 0)
 		ret = b->env->open(b->env, b->env_path, recover ? flags | DB_CREATE | DB_RECOVER : flags, 0600);
@@ -327,18 +337,31 @@ open_database(struct bdb *b, bool create, struct err *err)
 	return ret == 0 ? 0 : (bdb_fail(b, "open database", ret, err), -1);
 }
 
+/* Where the log ends before a recovery adds to it: an environment of its own, in this process's memory, only reads it. */
+static int
+find_log_end(struct bdb *b, DB_LSN *end, struct err *err)
+{
+	DB_ENV *env;
+	int r, ret = create_environment(b, &env, true);
+
+	if (ret == 0) {
+		ret = env->open(env, b->env_path, DB_CREATE | DB_PRIVATE | DB_INIT_LOG, 0600);
+		if (ret == 0)
+			ret = log_end(env, end);
+		r = env->close(env, 0);
+		ret = ret != 0 ? ret : r;
+	}
+	return ret == 0 ? 0 : (bdb_fail(b, "find the log's end", ret, err), -1);
+}
+
 /* Berkeley DB itself would refuse a page from after the log's end only when it writes it, which may be long after; and it goes round in
  * circles on pages of zeroes. */
 static int
-look_at_pages(struct bdb *b, enum bdb_opening how, struct err *err)
+look_at_pages(struct bdb *b, enum bdb_opening how, const DB_LSN *end, struct err *err)
 {
 	enum bdb_pages found;
-	DB_LSN end;
-	int ret = log_end(b, &end);
 
-	if (ret != 0)
-		return bdb_fail(b, "find the log's end", ret, err), -1;
-	if (bdb_pages_look(b, &end, how != BDB_RECOVER_KILLED, &found, err) == -1)
+	if (bdb_pages_look(b, end, how != BDB_RECOVER_KILLED, &found, err) == -1)
 		return -1;
 	if (found == BDB_PAGES_LATER)
 		return err_set(err, STATUS_CORRUPT, "ledger %s: its log has lost its end", b->path);
@@ -348,7 +371,8 @@ look_at_pages(struct bdb *b, enum bdb_opening how, struct err *err)
 int
 bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 {
-	bool recover = how != BDB_AS_IT_IS;
+	bool recover = how != BDB_AS_IT_IS, look = recover && how != BDB_RECOVER_SEALED;
+	DB_LSN end;
 
 	b->complaint[0] = '\0';
 	b->transient = false;
@@ -356,9 +380,11 @@ bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 		return -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
+	if (look && find_log_end(b, &end, err) == -1)
+		return -1;
 	if (open_environment(b, recover, err) == -1 || open_database(b, recover, err) == -1)
 		return -1;
-	return recover && how != BDB_RECOVER_SEALED ? look_at_pages(b, how, err) : 0;
+	return look ? look_at_pages(b, how, &end, err) : 0;
 }
 
 int
