@@ -15,6 +15,7 @@
 #define CACHE_BYTES (512 * 1024)
 #define LOG_BYTES (1024 * 1024)
 #define BAD_KEPT 2
+#define LOG_NAME "env/log.%010u"
 #define MAGIC_OFFSET 12	/* after the place in the log and the page's number */
 
 /* Trouble of the machine, not of the data: a repair would not help, and setting the ledger aside would lose it for nothing. EIO is among
@@ -91,7 +92,7 @@ bdb_env_seal(const struct bdb *b, uint32_t *count)
 	}
 	if (*count == 0)
 		*count = i;
-	snprintf(name, sizeof(name), "env/log.%010u", b->header.log);
+	snprintf(name, sizeof(name), LOG_NAME, b->header.log);
 	return i == *count && seal_file(b, "env/" BDB_FILE, &seal) && seal_file(b, name, &seal) ? seal : 0;
 }
 
@@ -112,8 +113,14 @@ void
 bdb_env_note_log(struct bdb *b)
 {
 	DB_LSN end = { .file = 0 };
+	struct stat st;
+	char name[32];
 
 	(void)log_end(b->env, &end);
+	/* Its first records may be in shared memory only, and the file not be there yet. */
+	snprintf(name, sizeof(name), LOG_NAME, end.file);
+	if (end.file > 1 && fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
+		end.file--;
 	b->header.log = end.file;	/* 0: no such file, so the next section recovers */
 }
 

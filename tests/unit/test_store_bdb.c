@@ -236,6 +236,27 @@ test_each_page_damaged(void **state)
 	alarm(0);
 }
 
+/* The log goes on in a new file, which begins in shared memory: that is no damage. */
+static void
+test_log_goes_on(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+	struct stat st;
+	char path[256];
+	unsigned int n;
+
+	path_of(f, "env/log.0000000004", path);
+	for (n = 0; stat(path, &st) == -1 && n < 20000; n++) {
+		fixture_reopen(f);
+		deliver_one(f, n, NOW);
+	}
+	assert_in_range(n, 1000, 19999);
+	fixture_reopen(f);
+	claim_as(f, n - 1, NOW, CLAIM_DUPLICATE, &claim);
+	assert_int_equal(f->notices, 0);
+}
+
 /* An older environment that is whole is as good as it was then. */
 static void
 test_older_environment(void **state)
@@ -454,6 +475,7 @@ main(void)
 		BDB(test_damage_is_seen_at_once),
 		BDB(test_pages_of_zeroes),
 		BDB(test_each_page_damaged),
+		BDB(test_log_goes_on),
 		BDB(test_older_environment),
 		BDB(test_fifo_in_place_of_a_file),
 		BDB(test_killed_at_work),
