@@ -160,7 +160,8 @@ if can_trace; then
 	ok "killed: $kills times" test "$kills" -gt 8
 	is "$(deliver_all)" '16 action=duplicate' 'killed: each is a duplicate'
 	rm -rf L
-	run='strace -o trace.out -P M/cur -e trace=openat -e inject=openat:signal=INT:when=2'
+	# whoever starts this in the background has the signal ignored
+	run='env --default-signal=INT strace -o trace.out -P M/cur -e trace=openat -e inject=openat:signal=INT:when=2'
 	$run "$BUILD/dedupdb" -o "mailbox=$mailbox" -o "ledger=$ledger" --json import M >out 2>err
 	is $? 130 'SIGINT: exit 130'
 	run=
