@@ -253,13 +253,17 @@ open_up(const char *path)
 bool
 take_away(const char *path)
 {
+	char above[PATH_MAX];
 	struct stat st;
 
+	snprintf(above, sizeof(above), "%s/..", path);
 	if (lstat(path, &st) == -1)
 		return false;
 	if (!S_ISDIR(st.st_mode))
 		return unlink(path) == 0;	/* another hurt may have shut its folder */
 	open_up(path);
+	if (access(above, W_OK) == -1)		/* the same */
+		return false;
 	remove_tree(path);
 	return true;
 }
