@@ -59,12 +59,13 @@ is "$(cat named)" '/usr/bin/dedup-lda
 /usr/sbin/dedupdb' 'examples and manual name these programs'
 ok 'which exist' at receiver sh -c 'test -x /usr/bin/dedup-lda && test -x /usr/sbin/dedupdb'
 ok 'the same configuration as a sample and in /etc' cmp -s "$root/etc/dedup-lda.conf" "$root/usr/share/doc/dedup-lda/examples/dedup-lda.conf"
-is "$(ldd "$agent" | grep -c '=>')" 1 'the agent needs libc alone'
+is "$(ldd "$agent" | grep -c '=>')" 0 'the agent needs no library'
+is "$(ldd "$root/usr/libexec/dedup-lda/dedup-lda-nss" | grep -c '=>')" 1 'what looks up users needs libc alone'
 is "$(stat -c '%a %U' "$root/var/lib/dedup-lda")" '1733 root' 'anybody may have a ledger in /var/lib/dedup-lda, and nobody lists it'
 # shellcheck disable=SC2016 # dpkg-query expands these
 at receiver dpkg-query -W -f '${Built-Using}, ${Static-Built-Using}' dedup-lda | tr ',' '\n' | sed 's/ (.*//; s/^ //' | sort -u >linked
-is "$(tr '\n' ' ' <linked)" 'db5.3 libbsd libconfuse libmd openssl ' 'it says what is linked'
-is "$(find "$root/usr/share/doc/dedup-lda/libraries" -type f -size +0 | wc -l)" 5 'and has the terms of each'
+is "$(tr '\n' ' ' <linked)" 'db5.3 glibc libbsd libconfuse libmd openssl ' 'it says what is linked'
+is "$(find "$root/usr/share/doc/dedup-lda/libraries" -type f -size +0 | wc -l)" 6 'and has the terms of each'
 if at receiver sh -c 'command -v systemd-analyze' >where; then
 	verify() { at receiver systemd-analyze verify --man=no --recursive-errors=no "$@" >verify.out 2>&1; }
 	ok 'the units are sound' verify dedup-lda-boot.service dedup-lda-recover.service dedup-lda-recover.timer dedup-lda-prune.service \
