@@ -104,9 +104,8 @@ enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *e
 /* All but the first recover, create what is missing, and then look for damage: the less is known of the files, the more carefully. */
 enum bdb_opening {
 	BDB_AS_IT_IS,
-	BDB_RECOVER_SEALED,	/* the files are as they were left, on another boot: there is nothing to look for */
 	BDB_RECOVER_KILLED,	/* a process died at work, which harms no page that was sound: do database and log belong together? */
-	BDB_RECOVER_POWER,	/* on another boot, and the files are not as they were left: is each page whole as well? */
+	BDB_RECOVER_POWER,	/* on another boot: is each page whole as well? */
 	BDB_RECOVER_VERIFY	/* somebody changed the files, or there was damage: does the tree hang together as well? */
 };
 

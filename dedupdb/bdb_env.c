@@ -378,7 +378,7 @@ look_at_pages(struct bdb *b, enum bdb_opening how, const DB_LSN *end, struct err
 int
 bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 {
-	bool recover = how != BDB_AS_IT_IS, look = recover && how != BDB_RECOVER_SEALED;
+	bool recover = how != BDB_AS_IT_IS;
 	DB_LSN end;
 
 	b->complaint[0] = '\0';
@@ -387,11 +387,11 @@ bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 		return -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
-	if (look && find_log_end(b, &end, err) == -1)
+	if (recover && find_log_end(b, &end, err) == -1)
 		return -1;
 	if (open_environment(b, recover, err) == -1 || open_database(b, recover, err) == -1)
 		return -1;
-	return look ? look_at_pages(b, how, &end, err) : 0;
+	return recover ? look_at_pages(b, how, &end, err) : 0;
 }
 
 int

@@ -271,9 +271,9 @@ choose_repair(struct bdb *b)
 {
 	if (b->header.failures > 0 || b->header.seal == 0)
 		return BDB_RECOVER_VERIFY;
-	if (is_this_boot(b))
-		return b->header.dirty != 0 ? BDB_RECOVER_KILLED : BDB_RECOVER_VERIFY;
-	return b->header.dirty == 0 && is_sealed(b) ? BDB_RECOVER_SEALED : BDB_RECOVER_POWER;
+	if (!is_this_boot(b))
+		return BDB_RECOVER_POWER;
+	return b->header.dirty != 0 ? BDB_RECOVER_KILLED : BDB_RECOVER_VERIFY;
 }
 
 /* Take the lock and read the header. Returns 1, 0 when there is no ledger, -1. */
