@@ -18,6 +18,7 @@
 #include "fs.h"
 #include "mail_date.h"
 #include "reader.h"
+#include "received.h"
 
 #define FROM "From "
 #define FROM_LEN (sizeof(FROM) - 1)
@@ -231,7 +232,8 @@ static int64_t
 received_date(const char *p, size_t len)
 {
 	static const char name[] = "Received:";
-	const char *end = p + len, *lf, *last, *semicolon = NULL;
+	const char *end = p + len, *lf, *last;
+	struct hop hop;
 
 	for (;; p = lf + 1) {
 		lf = memchr(p, '\n', (size_t)(end - p));
@@ -245,8 +247,8 @@ received_date(const char *p, size_t len)
 		if (lf == NULL)
 			break;
 	}
-	semicolon = memrchr(p, ';', (size_t)(last - p));
-	return semicolon == NULL ? 0 : mail_date(semicolon + 1, (size_t)(last - semicolon - 1));
+	received_parse(&hop, p + sizeof(name) - 1, (size_t)(last - p) - (sizeof(name) - 1));
+	return hop.time;
 }
 
 /* "From sender date": the sender is no date, whatever it looks like. */

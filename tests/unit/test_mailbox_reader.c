@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../tools/mail_date.h"
+#include "mail_date.h"
 #include "../../tools/mailbox_reader.h"
 #include "../../tools/special_folder.h"
 

@@ -1,0 +1,525 @@
+/*
+ * A field's value is read once, item by item: words, comments, semicolons. A keyword begins a clause, and the clause says what the words
+ * behind it are. Only what stands behind "from" needs more: each kind of host writes names and addresses into it in an order of its own.
+ */
+#include <arpa/inet.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mail_date.h"
+#include "received.h"
+
+#define BLANKS " \t\r\n\v\f"
+#define CUT ",.;:\"'<>"	/* what may stand about a name and is no part of it */
+
+struct span {
+	const char *p;
+	size_t len;
+};
+
+enum item { ITEM_END, ITEM_WORD, ITEM_COMMENT, ITEM_SEMICOLON };
+
+enum clause { CLAUSE_NONE, CLAUSE_FROM, CLAUSE_BY, CLAUSE_WITH, CLAUSE_ID, CLAUSE_OTHER };
+
+struct reading {
+	struct hop *hop;
+	const char *at, *end;
+	bool flat;		/* a comment was not closed: from here on comments do not nest */
+	bool unquoted;		/* there is no closing quote any more */
+	enum clause clause;
+	unsigned int seen;	/* a bit for each clause that has begun */
+	struct span from;	/* the first word behind "from" */
+	int from_words;
+	bool bare;		/* the address stands in a comment, and not in brackets */
+	bool bracketed;		/* it is in brackets */
+	bool greeted;		/* a comment says what the sender called itself */
+	bool looks_up;		/* the receiver is one that writes the name it looked up behind "from" */
+};
+
+static bool
+is_blank(char c)
+{
+	return c != '\0' && strchr(BLANKS, c) != NULL;
+}
+
+static bool
+is_text(struct span s, const char *text)
+{
+	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
+}
+
+static bool
+begins(struct span s, const char *text)
+{
+	return s.len >= strlen(text) && strncasecmp(s.p, text, strlen(text)) == 0;
+}
+
+static struct span
+behind(struct span s, size_t n)
+{
+	return (struct span){ s.p + n, s.len - n };
+}
+
+static struct span
+without(struct span s, const char *edge)
+{
+	while (s.len > 0 && *s.p != '\0' && strchr(edge, *s.p) != NULL)
+		s = behind(s, 1);
+	while (s.len > 0 && s.p[s.len - 1] != '\0' && strchr(edge, s.p[s.len - 1]) != NULL)
+		s.len--;
+	return s;
+}
+
+/* Adds to what is there, as far as there is room. */
+static void
+put(char *to, size_t size, struct span s, int (*turn)(int))
+{
+	size_t n = strlen(to), i;
+
+	for (i = 0; i < s.len && n + 1 < size; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		to[n++] = c > ' ' && c < 0x7f ? (char)turn(c) : '?';
+	}
+	to[n] = '\0';
+}
+
+static int
+same(int c)
+{
+	return c;
+}
+
+/* --- items --- */
+
+/* The end of the comment that begins at p, behind its parenthesis; NULL if it is not closed. */
+static const char *
+comment_end(const struct reading *r, const char *p)
+{
+	const char *close;
+	int depth = 0;
+
+	if (r->flat) {
+		close = memchr(p, ')', (size_t)(r->end - p));
+		return close == NULL ? NULL : close + 1;
+	}
+	for (; p < r->end; p++) {
+		if (*p == '\\' && p + 1 < r->end)
+			p++;
+		else if (*p == '(')
+			depth++;
+		else if (*p == ')' && --depth == 0)
+			return p + 1;
+	}
+	return NULL;
+}
+
+static struct span
+comment(struct reading *r)
+{
+	const char *p = r->at, *close = comment_end(r, p);
+
+	if (close == NULL && !r->flat) {
+		r->flat = true;
+		close = comment_end(r, p);
+	}
+	r->at = close == NULL ? r->end : close;
+	return (struct span){ p + 1, (size_t)(r->at - p) - (close == NULL ? 1 : 2) };
+}
+
+static void
+quoted(struct reading *r)
+{
+	const char *p;
+
+	for (p = r->at + 1; !r->unquoted && p < r->end; p++) {
+		if (*p == '\\')
+			p++;
+		else if (*p == '"') {
+			r->at = p;
+			return;
+		}
+	}
+	r->unquoted = true;
+}
+
+static struct span
+word(struct reading *r)
+{
+	const char *p = r->at;
+
+	for (; r->at < r->end && !is_blank(*r->at) && strchr("();", *r->at) == NULL; r->at++)
+		if (*r->at == '"')
+			quoted(r);
+	return (struct span){ p, (size_t)(r->at - p) };
+}
+
+static enum item
+next_item(struct reading *r, struct span *s)
+{
+	while (r->at < r->end && (is_blank(*r->at) || *r->at == ')'))
+		r->at++;
+	if (r->at == r->end)
+		return ITEM_END;
+	if (*r->at == ';') {
+		*s = (struct span){ r->at++, 1 };
+		return ITEM_SEMICOLON;
+	}
+	if (*r->at == '(') {
+		*s = comment(r);
+		return ITEM_COMMENT;
+	}
+	*s = word(r);
+	return ITEM_WORD;
+}
+
+/* --- addresses and names --- */
+
+/* "1.2.3.4", "[1.2.3.4]", "[IPv6:2001:db8::1]", with a port, a zone, or a user before it; returns whether it is one. An IPv4 address
+ * that is mapped into IPv6 is written as what it is. */
+static bool
+address_read(struct span s, char address[HOP_ADDRESS], bool *bracketed)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len), *end;
+	char text[HOP_ADDRESS + 1];
+	bool colon;
+
+	if (at != NULL)
+		s = behind(s, (size_t)(at + 1 - s.p));
+	*bracketed = s.len > 0 && *s.p == '[';
+	if (*bracketed)
+		s = behind(s, 1);
+	if (begins(s, "IPv6:"))
+		s = behind(s, 5);
+	for (end = s.p; end < s.p + s.len && *end != ']' && *end != '%' && *end != ','; end++)
+		;
+	s.len = (size_t)(end - s.p);
+	end = s.len == 0 ? NULL : memchr(s.p, ':', s.len);
+	colon = end != NULL && memchr(s.p, '.', (size_t)(end - s.p)) != NULL;
+	if (colon)		/* 1.2.3.4:25 */
+		s.len = (size_t)(end - s.p);
+	if (s.len == 0 || s.len > HOP_ADDRESS)
+		return false;
+	memcpy(text, s.p, s.len);
+	text[s.len] = '\0';
+	if (inet_pton(AF_INET, text, bytes) == 1)
+		return inet_ntop(AF_INET, bytes, address, HOP_ADDRESS) != NULL;
+	if (inet_pton(AF_INET6, text, bytes) != 1)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)bytes))
+		return inet_ntop(AF_INET, bytes + 12, address, HOP_ADDRESS) != NULL;
+	return inet_ntop(AF_INET6, bytes, address, HOP_ADDRESS) != NULL;
+}
+
+/* An address in brackets is worth more than one without, and the first more than the next. */
+static bool
+address_found(struct reading *r, struct span s)
+{
+	char address[HOP_ADDRESS];
+	bool bracketed;
+
+	if (!address_read(s, address, &bracketed))
+		return false;
+	if (*r->hop->address == '\0' || (bracketed && !r->bracketed)) {
+		memcpy(r->hop->address, address, sizeof(address));
+		r->bracketed = bracketed;
+		r->bare = !bracketed;
+	}
+	return true;
+}
+
+static bool
+is_nobody(struct span s)
+{
+	static const char *const words[] = { "", "unknown", "unverified", "really", "authenticated", "verified", "actually" };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (is_text(s, words[i]))
+			return true;
+	return false;
+}
+
+/* Host names as they are, with what DNS would not allow but people use. */
+static bool
+is_name(struct span s)
+{
+	size_t i;
+
+	for (i = 0; i < s.len; i++)
+		if (!isalnum((unsigned char)s.p[i]) && strchr("-._", s.p[i]) == NULL)
+			return false;
+	return !is_nobody(s);
+}
+
+/* The name's last part has letters only: a version has not. */
+static bool
+is_domain(struct span s)
+{
+	size_t n = 0;
+
+	while (n < s.len && isalpha((unsigned char)s.p[s.len - 1 - n]))
+		n++;
+	return is_name(s) && n >= 2 && n + 1 < s.len && s.p[s.len - 1 - n] == '.';
+}
+
+/* "user@host", "IDENT:user@host" */
+static struct span
+host_of(struct span s)
+{
+	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len);
+
+	return without(at == NULL ? s : behind(s, (size_t)(at + 1 - s.p)), CUT);
+}
+
+static void
+name_found(struct reading *r, struct span s)
+{
+	char address[HOP_ADDRESS];
+	bool bracketed;
+
+	s = host_of(s);
+	if (*r->hop->name == '\0' && is_name(s) && !address_read(s, address, &bracketed))
+		put(r->hop->name, HOP_NAME, s, tolower);
+}
+
+static void
+helo_found(struct reading *r, struct span s)
+{
+	s = without(s, CUT);
+	if (*r->hop->helo == '\0' && !is_nobody(s))
+		put(r->hop->helo, HOP_NAME, s, tolower);
+}
+
+/* --- what a comment behind "from" says --- */
+
+static struct span
+comment_word(struct span *rest)
+{
+	struct span s;
+
+	while (rest->len > 0 && (is_blank(*rest->p) || strchr("(),", *rest->p) != NULL))
+		*rest = behind(*rest, 1);
+	s = *rest;
+	while (rest->len > 0 && !is_blank(*rest->p) && strchr("(),", *rest->p) == NULL)
+		*rest = behind(*rest, 1);
+	s.len -= rest->len;
+	return s;
+}
+
+/* One word, with the one before it: (name [address]), (HELO word), (name [address] helo=word). */
+static bool
+from_comment_word(struct reading *r, struct span s, struct span before)
+{
+	if (is_text(before, "HELO") || is_text(before, "EHLO") || is_text(before, "LHLO")) {
+		helo_found(r, s);
+		r->greeted = true;
+	} else if (begins(s, "helo=")) {
+		helo_found(r, behind(s, 5));
+		r->greeted = true;
+	} else if (address_found(r, s)) {
+		if (before.len > 0)
+			name_found(r, before);
+	} else
+		return is_text(s, "forged") && is_text(before, "be");
+	return false;
+}
+
+static void
+from_comment(struct reading *r, struct span rest)
+{
+	struct span before = { rest.p, 0 }, s;
+	bool forged = false;
+	int words = 0;
+
+	for (s = comment_word(&rest); s.len > 0; s = comment_word(&rest)) {
+		forged = from_comment_word(r, s, before) || forged;
+		before = s;
+		words++;
+	}
+	if (forged)
+		*r->hop->name = '\0';
+	else if (words == 1 && (is_domain(before) || memchr(before.p, '@', before.len) != NULL))
+		name_found(r, before);
+}
+
+/* --- clauses --- */
+
+static void
+comment_read(struct reading *r, struct span s)
+{
+	if (begins(s, "Exim") || begins(s, "fetchmail"))
+		r->looks_up = true;
+	if (r->clause == CLAUSE_FROM)
+		from_comment(r, s);
+}
+
+static void
+with_word(struct reading *r, struct span s)
+{
+	char *with = r->hop->with;
+	size_t n = strlen(with);
+
+	if (n > 0 && n + 1 < HOP_WITH)
+		strcpy(with + n, " ");
+	put(with, HOP_WITH, s, toupper);
+}
+
+static void
+word_in_clause(struct reading *r, struct span s)
+{
+	switch (r->clause) {
+	case CLAUSE_FROM:
+		if (r->from_words++ == 0)
+			r->from = s;
+		else
+			(void)address_found(r, s);
+		break;
+	case CLAUSE_BY:
+		if (*r->hop->by == '\0')
+			put(r->hop->by, HOP_NAME, without(s, CUT), tolower);
+		break;
+	case CLAUSE_WITH:
+		with_word(r, s);
+		break;
+	case CLAUSE_ID:
+		if (*r->hop->id == '\0')
+			put(r->hop->id, HOP_ID, without(s, ",;<>"), same);
+		break;
+	case CLAUSE_NONE:
+	case CLAUSE_OTHER:
+		break;
+	}
+}
+
+static void
+word_read(struct reading *r, struct span s)
+{
+	static const struct { const char *word; enum clause clause; } keywords[] = {
+		{ "from", CLAUSE_FROM }, { "by", CLAUSE_BY }, { "with", CLAUSE_WITH }, { "id", CLAUSE_ID }, { "via", CLAUSE_OTHER },
+		{ "for", CLAUSE_OTHER },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
+		if (!is_text(s, keywords[i].word))
+			continue;
+		r->clause = (r->seen & 1u << keywords[i].clause) != 0 ? CLAUSE_OTHER : keywords[i].clause;
+		r->seen |= 1u << keywords[i].clause;
+		return;
+	}
+	word_in_clause(r, s);
+}
+
+/* --- the whole --- */
+
+/* Exim's: 1abcde-0002cd-Ef, and with eleven in the middle since 4.97. */
+static bool
+is_exim_id(const char *id)
+{
+	static const char alnum[] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t first = strspn(id, alnum), second, third;
+
+	if (first != 6 || id[first] != '-')
+		return false;
+	id += first + 1;
+	second = strspn(id, alnum);
+	if ((second != 6 && second != 11) || id[second] != '-')
+		return false;
+	id += second + 1;
+	third = strspn(id, alnum);
+	return (third == 2 || third == 4) && id[third] == '\0';
+}
+
+/* Exchange writes its version where others have the queue id. */
+static bool
+is_version(const char *id)
+{
+	int dots = 0;
+
+	for (; *id != '\0'; id++) {
+		if (*id == '.')
+			dots++;
+		else if (!isdigit((unsigned char)*id))
+			return false;
+	}
+	return dots == 3;
+}
+
+/* The word behind "from" is what the sender called itself, or the name that the receiver looked up: Exim, fetchmail, and those that say
+ * elsewhere what the sender called itself. qmail writes the address without brackets and knows no ids. */
+static void
+from_word(struct reading *r)
+{
+	bool local = strncmp(r->hop->with, "LOCAL", 5) == 0, bracketed;
+	bool qmail = r->bare && (r->seen & 1u << CLAUSE_ID) == 0;
+	char address[HOP_ADDRESS];
+
+	if (address_read(r->from, address, &bracketed)) {
+		if (*r->hop->address == '\0')
+			memcpy(r->hop->address, address, sizeof(address));
+		helo_found(r, r->from);
+	} else if (*r->hop->address == '\0' && (local || r->from_words > 1))
+		return;		/* a user, "mail pickup service" */
+	else if (*r->hop->name == '\0' && (r->greeted || qmail || (r->looks_up && *r->hop->address != '\0')))
+		name_found(r, r->from);
+	else
+		helo_found(r, host_of(r->from));
+}
+
+/* The date stands behind the last semicolon outside of comments; else behind the last one. */
+static void
+date(struct hop *hop, const char *value, size_t len, const char *semicolon)
+{
+	const char *last = len == 0 ? NULL : memrchr(value, ';', len);
+
+	if (semicolon != NULL)
+		hop->time = mail_date(semicolon + 1, len - (size_t)(semicolon + 1 - value));
+	if (hop->time == 0 && last != NULL && last != semicolon)
+		hop->time = mail_date(last + 1, len - (size_t)(last + 1 - value));
+	hop->timed = hop->time != 0;
+}
+
+void
+received_parse(struct hop *hop, const char *value, size_t len)
+{
+	struct reading r = { .hop = hop, .at = value, .end = value + len };
+	const char *semicolon = NULL;
+	struct span s = { value, 0 };
+	enum item item;
+
+	memset(hop, 0, sizeof(*hop));
+	while ((item = next_item(&r, &s)) != ITEM_END) {
+		if (item == ITEM_COMMENT)
+			comment_read(&r, s);
+		else if (item == ITEM_WORD)
+			word_read(&r, s);
+		else {
+			semicolon = s.p;
+			r.clause = CLAUSE_NONE;
+		}
+	}
+	r.looks_up = r.looks_up || is_exim_id(hop->id);
+	if (is_version(hop->id))
+		*hop->id = '\0';
+	if (r.from_words > 0)
+		from_word(&r);
+	date(hop, value, len, semicolon);
+}
+
+const char *
+received_sender(const struct hop *hop, char text[HOP_NAME])
+{
+	*text = '\0';
+	if (*hop->name != '\0')
+		strcpy(text, hop->name);
+	else if (*hop->address != '\0')
+		sprintf(text, "[%s]", hop->address);
+	else
+		strcpy(text, hop->helo);
+	return text;
+}
