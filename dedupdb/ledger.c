@@ -7,6 +7,7 @@
 #include "dedupdb.h"
 #include "fs.h"
 #include "store.h"
+#include "trace.h"
 
 struct ledger {
 	const struct store_ops *ops;
@@ -173,7 +174,8 @@ read_again(struct ledger *ledger, struct claim *claim, const struct store_value 
 }
 
 int
-ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *intent, int64_t now, struct err *err)
+ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *intent, const struct trace *trace, int64_t now,
+    struct err *err)
 {
 	struct record record = { .state = RECORD_PENDING, .first = now, .decided = now };
 	struct store_value ours, expected, there;
@@ -183,6 +185,8 @@ ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *i
 		record.first = claim->record.first;	/* the window counts from the first decision */
 	record.intent.len = intent->len;
 	memcpy(record.intent.bytes, intent->bytes, intent->len);
+	if (trace != NULL)
+		record.trace_len = trace_encode(trace, record.trace);
 	ours.len = record_encode(&record, ours.bytes);
 	claim_raw(claim, &expected);
 

@@ -44,7 +44,7 @@ record(unsigned char key, bool delivered)
 	struct err err = { .text = "" };
 
 	if (ask(key) == CLAIM_NEW)
-		must(ledger_decide(ledger, &claim, &intent, NOW, &err) == 0);
+		must(ledger_decide(ledger, &claim, &intent, NULL, NOW, &err) == 0);
 	if (delivered && claim.state != CLAIM_DUPLICATE)
 		must(ledger_delivered(ledger, &claim, true, &err) == 0);
 }

@@ -136,7 +136,7 @@ decide_as(struct fixture *f, struct claim *claim, const char *text, int64_t now,
 	struct intent intent = intent_of(text);
 	struct err err = { .text = "" };
 
-	if (ledger_decide(f->ledger, claim, &intent, now, &err) == -1)
+	if (ledger_decide(f->ledger, claim, &intent, NULL, now, &err) == -1)
 		fail_msg("%s", err.text);
 	assert_int_equal(claim->state, expected);
 }
@@ -152,7 +152,7 @@ deliver_one(struct fixture *f, unsigned int n, int64_t now)
 
 	claim_as(f, n, now, CLAIM_NEW, &claim);
 	for (i = 0; i < 3 && claim.state == CLAIM_NEW; i++)
-		if (ledger_decide(f->ledger, &claim, &intent, now, &err) == -1)
+		if (ledger_decide(f->ledger, &claim, &intent, NULL, now, &err) == -1)
 			fail_msg("%s", err.text);
 	assert_int_equal(claim.state, CLAIM_WON);
 	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);

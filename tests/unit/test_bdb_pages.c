@@ -57,7 +57,7 @@ make_pages(struct fixture *f, struct bdb *b, char path[256])
 	for (i = 0; i < 3; i++) {
 		memset(intent.bytes, 'a' + (int)i, intent.len);
 		claim_as(f, 200000 + i, LATER, CLAIM_NEW, &claim);
-		assert_int_equal(ledger_decide(f->ledger, &claim, &intent, LATER, NULL), 0);
+		assert_int_equal(ledger_decide(f->ledger, &claim, &intent, NULL, LATER, NULL), 0);
 	}
 	ledger_close(&f->ledger);
 	snprintf(path, 256, "%s/L", f->folder);

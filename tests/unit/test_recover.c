@@ -61,7 +61,7 @@ decide_only(struct fixture *f, const struct mailbox_ops *ops, unsigned int n)
 
 	claim_as(f, n, NOW, CLAIM_NEW, &claim);
 	if (ops->open(&box, &options, &err) == -1 || (ops->lock != NULL && ops->lock(box, &err) == -1) ||
-	    ops->stage(box, m, &claim.fp, &intent, &err) == -1 || ledger_decide(f->ledger, &claim, &intent, NOW, &err) == -1)
+	    ops->stage(box, m, &claim.fp, &intent, &err) == -1 || ledger_decide(f->ledger, &claim, &intent, NULL, NOW, &err) == -1)
 		fail_msg("%s", err.text);
 	ops->close(&box);
 	fixture_reopen(f);

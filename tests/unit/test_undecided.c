@@ -106,7 +106,7 @@ decide(struct ledger *ledger, struct claim *claim, char what, enum store_result 
 
 	intent.bytes[0] = (unsigned char)what;
 	next_put = result;
-	return ledger_decide(ledger, claim, &intent, NOW, NULL);
+	return ledger_decide(ledger, claim, &intent, NULL, NOW, NULL);
 }
 
 /* The commit fails half-way, and reading again gives `get`. */

@@ -140,7 +140,7 @@ age_record(void *arg, struct claim *claim, struct err *err)
 	struct fingerprint fp = claim->fp;
 
 	if (ledger_forget(ledger, claim, err) != 1 || ledger_claim(ledger, &fp, then, claim, err) == -1 ||
-	    ledger_decide(ledger, claim, &intent, then, err) == -1)
+	    ledger_decide(ledger, claim, &intent, NULL, then, err) == -1)
 		return -1;
 	return ledger_delivered(ledger, claim, true, err);
 }
@@ -189,7 +189,7 @@ world_grow(const struct world *w, unsigned int first, unsigned int n)
 			fp.bytes[j] = (unsigned char)(seed >> 24);
 		}
 		if (ledger_claim(ledger, &fp, time(NULL), &claim, &err) == -1 ||
-		    ledger_decide(ledger, &claim, &intent, time(NULL), &err) == -1 || ledger_delivered(ledger, &claim, false, &err) == -1)
+		    ledger_decide(ledger, &claim, &intent, NULL, time(NULL), &err) == -1 || ledger_delivered(ledger, &claim, false, &err) == -1)
 			fail("grow the ledger", err.text);
 	}
 	ledger_close(&ledger);
