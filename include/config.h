@@ -52,6 +52,7 @@ struct config {
 	enum mbox_lock mbox_locks[MBOX_LOCKS];
 	bool log_json;
 	bool each_alias;		/* alias-copies = each */
+	bool proven;			/* duplicates = proven */
 	bool create_folders;
 	bool reject_unknown;		/* unknown-user = reject */
 	bool reject_over_quota;

@@ -276,19 +276,6 @@ set_body(struct config *config, const struct config_key *key, const struct value
 }
 
 int
-set_duplicates(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
-{
-	bool proven;
-
-	(void)config;
-	if (choose(key, values->text[0], &proven, err) != 0)
-		return -1;
-	if (proven)
-		return err_set(err, STATUS_CONFIG, "%s: proven is not supported by this version: allowed: all", key->name);
-	return 0;
-}
-
-int
 set_on_duplicate(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
 {
 	const char *value = values->text[0];

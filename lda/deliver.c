@@ -19,33 +19,10 @@
 #include "identify.h"
 #include "recover.h"
 #include "sandbox.h"
+#include "work.h"
 
 #define SWEEP_ONE_IN 64
 #define ROUNDS_MAX 16	/* races with other copies that are followed before the MTA's retry is the better way */
-
-struct work {
-	const struct delivery *d;
-	int64_t start_ms;
-	struct mailbox_options options;
-	const struct mailbox_ops *ops;
-	struct mailbox *box;
-	struct message *message;
-	char *head;
-	struct sink spill;		/* ours, in front of the mailbox's */
-	const struct sink *box_spill;
-	struct err no_stage;		/* why a large message could not be staged while it was read, or STATUS_OK */
-	struct fingerprint fp;
-	bool known;			/* fp is valid: the message can be recorded */
-	struct err no_ledger;		/* why it can't be used, or STATUS_OK */
-	struct claim claim;
-	struct intent intent;
-	struct event event;
-	bool locked, staged;
-	bool keep_stage;		/* a record may name it (I4), or it is published */
-	const char *action;
-	const char *trouble;		/* why the ledger was left out of it; NULL: it was not */
-	char trouble_text[ERR_TEXT];
-};
 
 static void
 notice(void *arg, const char *text)
@@ -53,16 +30,10 @@ notice(void *arg, const char *text)
 	log_notice(arg, text);
 }
 
-static struct head_options
-head_options(const struct delivery *d)
-{
-	return (struct head_options){ .config = d->config, .sender = d->sender, .address = d->address };
-}
-
 static void
 mailbox_options(const struct delivery *d, struct mailbox_options *options)
 {
-	struct head_options head = head_options(d);
+	struct head_options head = work_head_options(d);
 
 	config_mailbox_options(d->config, options);
 	options->folder = d->folder;
@@ -77,7 +48,7 @@ mailbox_options(const struct delivery *d, struct mailbox_options *options)
 static int
 make_head(struct work *w, struct err *err)
 {
-	struct head_options options = head_options(w->d);
+	struct head_options options = work_head_options(w->d);
 
 	if (w->head != NULL)
 		return 0;
@@ -152,6 +123,8 @@ start(struct work *w, int fd, struct err *err)
 		return -1;
 	w->staged = message_was_spilled(w->message);
 	w->known = known == 1;
+	if (w->known && w->d->ledger != NULL)
+		judge_begin(&w->judged, w->d->config, w->message, &w->fp, w->d->address);
 	return 0;
 }
 
@@ -224,33 +197,15 @@ deliver_without(struct work *w, const struct err *why, struct err *err)
 	return -1;
 }
 
-/* What is done with the message, for the log and for the ledger's history. */
-static const struct event *
-act(struct work *w, enum event_kind kind)
-{
-	const struct field *id = message_field(w->message, "message-id", 0);
-	const char *folder = kind == EVENT_FILED ? w->d->config->duplicate_folder : w->d->folder;
-
-	w->action = event_name(kind);
-	event_begin(&w->event, kind, &w->fp, clock_now());
-	if (id != NULL)
-		event_message_id(&w->event, id->value, id->len);
-	w->event.first = w->claim.record.first;
-	w->event.size = message_size(w->message);
-	if (folder != NULL)
-		strlcpy(w->event.place, folder, sizeof(w->event.place));
-	return &w->event;
-}
-
 /* The publication is durable. A Maildir's record may stay pending: the next copy proves it. An mbox's must not, if the administrator
  * prefers a late message to a second one. */
 static int
-mark_delivered(struct work *w, enum event_kind kind, struct err *err)
+mark_delivered(struct work *w, const struct event *event, struct err *err)
 {
 	struct err why;
 
-	w->claim.event = act(w, kind);
-	if (ledger_delivered(w->d->ledger, &w->claim, w->ops->durable_mark, &why) == 0)
+	w->judged.claim.event = event;
+	if (ledger_delivered(w->d->ledger, &w->judged.claim, w->ops->durable_mark, &why) == 0)
 		return 0;
 	return ledger_failed(w, &why, err) == -1 && w->ops->durable_mark ? -1 : 0;
 }
@@ -264,29 +219,39 @@ decide(struct work *w, struct err *err)
 
 	if (stage(w, err) == -1)
 		return -1;
-	failed = ledger_decide(w->d->ledger, &w->claim, &w->intent, clock_now(), &why) == -1;
+	failed = ledger_decide(w->d->ledger, &w->judged.claim, &w->intent, &w->judged.trace, clock_now(), &why) == -1;
 	/* A commit that failed half-way may stand, perhaps seen only after a power cut: this very stage is published, or left for whoever
 	 * finds the record. */
-	w->keep_stage = w->claim.attempted;
-	if (!failed && w->claim.state != CLAIM_WON)
+	w->keep_stage = w->judged.claim.attempted;
+	if (!failed && w->judged.claim.state != CLAIM_WON)
 		return 0;
-	w->box->recorded = !failed || w->claim.state == CLAIM_UNDECIDED;
+	w->box->recorded = !failed || w->judged.claim.state == CLAIM_UNDECIDED;
 	w->keep_stage = w->keep_stage || w->box->recorded;
 	if (failed && ledger_failed(w, &why, err) == -1)
 		return -1;
 	w->action = "delivered";
 	if (publish(w, err) == -1)
 		return -1;
-	return failed || mark_delivered(w, EVENT_DELIVERED, err) == 0 ? 1 : -1;
+	return failed || mark_delivered(w, work_act(w, EVENT_DELIVERED), err) == 0 ? 1 : -1;
+}
+
+/* What another delivery had decided is finished by this copy, or by a message that is no copy of it. */
+static const struct event *
+finished(struct work *w)
+{
+	if (judge_accepts(&w->judged))
+		return work_act(w, EVENT_HELPED);
+	recover_event(&w->event, EVENT_RECOVERED, &w->judged.claim, clock_now());
+	return &w->event;
 }
 
 /* Returns 1: settled; 0: it can't be finished, decide again; -1. */
 static int
 help(struct work *w, struct err *err)
 {
-	switch (w->ops->settle(w->box, &w->claim.record, w->message, clock_now(), err)) {
+	switch (w->ops->settle(w->box, &w->judged.claim.record, w->message, clock_now(), err)) {
 	case SETTLED:
-		return mark_delivered(w, EVENT_HELPED, err) == -1 ? -1 : 1;
+		return mark_delivered(w, finished(w), err) == -1 ? -1 : 1;
 	case SETTLE_GONE:
 		return 0;
 	default:
@@ -308,7 +273,7 @@ extra_copy(struct work *w, struct err *err)
 		options.folder = config->duplicate_folder;
 		options.create_folder = true;
 	} else {
-		tag = head_tag(w->claim.record.first, &w->fp);
+		tag = head_tag(w->judged.claim.record.first, &w->fp);
 		if (tag == NULL || asprintf(&head, "%s%s", tag, w->head) == -1) {
 			head = NULL;
 			err_sys(err, "add header lines", NULL);
@@ -319,7 +284,7 @@ extra_copy(struct work *w, struct err *err)
 	if (w->ops->open(&box, &options, err) == -1 || (w->ops->lock != NULL && w->ops->lock(box, err) == -1) ||
 	    w->ops->stage(box, w->message, &w->fp, &intent, err) == -1 || w->ops->publish(box, err) == -1)
 		goto done;
-	ledger_note(w->d->ledger, act(w, config->on_duplicate == DUPLICATE_FOLDER ? EVENT_FILED : EVENT_TAGGED));
+	ledger_note(w->d->ledger, work_act(w, config->on_duplicate == DUPLICATE_FOLDER ? EVENT_FILED : EVENT_TAGGED));
 	ret = 0;
 done:
 	if (box != NULL)
@@ -333,7 +298,7 @@ static int
 duplicate(struct work *w, struct err *err)
 {
 	if (w->d->config->on_duplicate == DUPLICATE_DISCARD) {
-		ledger_note(w->d->ledger, act(w, EVENT_DUPLICATE));
+		ledger_note(w->d->ledger, work_act(w, EVENT_DUPLICATE));
 		return 0;
 	}
 	if (w->locked)
@@ -351,7 +316,7 @@ settle_other(void *arg, struct claim *claim, struct err *err)
 
 	if (claim->state != CLAIM_PENDING || mailbox_of_intent(&claim->record.intent) != w->ops ||
 	    w->ops->intent_path(&claim->record.intent, path, sizeof(path)) == -1 || strcmp(path, w->options.path) != 0 ||
-	    memcmp(&claim->fp, &w->fp, sizeof(w->fp)) == 0)
+	    memcmp(&claim->fp, &w->fp, sizeof(w->fp)) == 0 || memcmp(&claim->fp, &w->judged.own, sizeof(w->fp)) == 0)
 		return 0;
 	if (w->ops->settle(w->box, &claim->record, NULL, clock_now(), err) == SETTLED) {
 		recover_event(&event, EVENT_RECOVERED, claim, clock_now());
@@ -367,7 +332,7 @@ round_once(struct work *w, struct err *err)
 	bool lock = w->ops->lock != NULL && !w->locked;
 	int done = 0;
 
-	if (w->claim.state == CLAIM_DUPLICATE)
+	if (w->judged.claim.state == CLAIM_DUPLICATE)
 		return duplicate(w, err) == -1 ? -1 : 1;
 	if (lock) {		/* what the ledger said before the lock is only good for the common duplicate (M4) */
 		if (ensure_locked(w, err) == -1)
@@ -375,8 +340,12 @@ round_once(struct work *w, struct err *err)
 		(void)ledger_recent_pending(w->d->ledger, clock_now(), settle_other, w, NULL);
 		return 0;
 	}
-	if (w->claim.state == CLAIM_PENDING)
+	if (w->judged.claim.state == CLAIM_PENDING)
 		done = help(w, err);
+	if (done == 1 && !judge_accepts(&w->judged)) {
+		w->judged.passed = true;
+		return 0;
+	}
 	return done == 0 ? decide(w, err) : done;
 }
 
@@ -390,16 +359,16 @@ deliver_once(struct work *w, struct err *err)
 	if (w->no_ledger.status != STATUS_OK)
 		return deliver_without(w, &w->no_ledger, err);
 	for (i = 0; i < ROUNDS_MAX && done == 0; i++) {
-		if (ledger_claim(w->d->ledger, &w->fp, clock_now(), &w->claim, &why) == -1)
+		if (judge_ask(&w->judged, w->d->ledger, clock_now(), &why) == -1)
 			return deliver_without(w, &why, err);
-		recorded = w->claim.present;
+		recorded = recorded || w->judged.claim.present || w->judged.compared;
 		done = round_once(w, err);
 	}
 	if (done == -1 && recorded)
 		err_retry(err);		/* an earlier copy may have been accepted */
 	if (done != 0)
 		return done == 1 ? 0 : -1;
-	if (!w->claim.attempted)
+	if (!w->judged.claim.attempted)
 		return err_set(err, STATUS_TEMP, "too many copies at the same time");
 	/* It can be repaired and read, and never written: no message may wait for that. */
 	err_set(&why, STATUS_TEMP, "ledger: each commit failed, and nothing of it was there");
@@ -413,67 +382,6 @@ sweep(struct work *w)
 {
 	if (w->box != NULL && w->known && w->d->ledger != NULL && w->fp.bytes[0] % SWEEP_ONE_IN == 0)
 		(void)recover_sweep(w->d->ledger, w->box, clock_now(), NULL);
-}
-
-static void
-log_time(struct log_line *line, const char *key, int64_t t)
-{
-	char text[CLOCK_TEXT];
-
-	clock_text(text, t);
-	log_add(line, key, text);
-}
-
-static void
-log_message(const struct work *w, struct log_line *line)
-{
-	const struct field *id = message_field(w->message, "message-id", 0);
-	char hex[FINGERPRINT_HEX];
-
-	if (id != NULL)
-		log_add_bytes(line, "msgid", id->value, id->len);
-	else
-		log_add(line, "msgid", "");
-	if (w->known) {
-		fingerprint_hex(&w->fp, hex);
-		hex[FINGERPRINT_TAG] = '\0';
-		log_add(line, "fp", hex);
-	}
-}
-
-static void
-log_outcome(const struct work *w, const struct err *err)
-{
-	const struct config *config = w->d->config;
-	struct head_options head = head_options(w->d);
-	bool rejected = err != NULL && err->status == STATUS_QUOTA && config->reject_over_quota;
-	struct log_line line;
-	char mailbox[PATH_MAX + 16];
-
-	line.len = 0;
-	log_add(&line, "action", err == NULL ? w->action : rejected ? "rejected" : "deferred");
-	if (w->message != NULL)
-		log_message(w, &line);
-	log_add(&line, "user", w->d->user);
-	snprintf(mailbox, sizeof(mailbox), "%s:%s", w->ops->name, config->mailbox_path);
-	log_add(&line, "mailbox", mailbox);
-	if (w->d->folder != NULL && w->d->folder[0] != '\0')
-		log_add(&line, "folder", w->d->folder);
-	if (w->message != NULL) {
-		log_add_number(&line, "size", (long long)message_size(w->message));
-		if (head_tells_loop(&head, w->message))
-			log_add(&line, "loop", "yes");
-	}
-	log_add_number(&line, "ms", (long long)(clock_ms() - w->start_ms));
-	if (err == NULL && w->known && w->claim.present && strcmp(w->action, "delivered") != 0) {
-		log_time(&line, "first", w->claim.record.first);
-		log_add_number(&line, "age", (long long)record_age(&w->claim.record, clock_now()));
-	}
-	if (w->trouble != NULL)
-		log_add(&line, "ledger", w->trouble);
-	if (err != NULL)
-		log_add(&line, "reason", err->text);
-	log_write(w->d->log, &line, err != NULL || w->trouble != NULL);
 }
 
 static void
@@ -506,9 +414,9 @@ deliver(const struct delivery *d, int fd, struct err *err)
 		err_retry(err);		/* the ledger has not been asked yet: see deliver_without() */
 	else
 		ret = d->ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
-	log_outcome(w, ret == 0 ? NULL : err);
+	work_log(w, ret == 0 ? NULL : err);
 	if (ret == 0 && w->trouble != NULL)
-		ledger_note(d->ledger, act(w, EVENT_UNRECORDED));
+		ledger_note(d->ledger, work_act(w, EVENT_UNRECORDED));
 	if (ret == 0)
 		sweep(w);
 	finish(w);

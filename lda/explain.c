@@ -7,6 +7,7 @@
 #include "deliver.h"
 #include "fs.h"
 #include "identify.h"
+#include "judge.h"
 
 /* Bytes of the message go to a terminal: only printable ones as they are. */
 static void
@@ -36,46 +37,75 @@ print_target(const struct delivery *d)
 }
 
 static void
-print_first(const struct claim *claim)
+print_first(const struct judgement *j)
 {
 	char text[CLOCK_TEXT];
 
-	clock_text(text, claim->record.first);
-	printf("%s, %lld s ago\n", text, (long long)record_age(&claim->record, clock_now()));
+	clock_text(text, j->first);
+	printf("%s, %lld s ago\n", text, (long long)j->age);
 }
 
 static void
-print_verdict(const struct delivery *d, const struct claim *claim)
+print_way(const struct judgement *j)
+{
+	char words[TRACE_WORDS];
+	struct event event;
+
+	event_begin(&event, EVENT_DUPLICATE, &j->fp, 0);
+	trace_tell(&event, &j->verdict);
+	trace_words(&event, words);
+	if (words[0] != '\0')
+		printf("%s\n", words);
+}
+
+static void
+print_new(const struct delivery *d, const struct judgement *j)
+{
+	print_target(d);
+	if (j->separate && j->compared) {
+		printf(": nothing proves that it is a copy of the message delivered at ");
+		print_first(j);
+	} else if (j->claim.present)
+		printf(": it was delivered before, but longer ago than the window\n");
+	else
+		printf(": no copy of it is on record\n");
+}
+
+static void
+print_verdict(const struct delivery *d, const struct judgement *j)
 {
 	static const char *const fate[] = { [DUPLICATE_DISCARD] = "discard it", [DUPLICATE_FOLDER] = "deliver it to the folder for duplicates",
 		[DUPLICATE_TAG] = "deliver it with a tag" };
 
-	switch (claim->state) {
+	switch (j->claim.state) {
 	case CLAIM_DUPLICATE:
 		printf("would %s: a duplicate of the message delivered at ", fate[d->config->on_duplicate]);
-		print_first(claim);
+		print_first(j);
 		break;
 	case CLAIM_PENDING:
 		printf("would finish the delivery of another copy, decided at ");
-		print_first(claim);
+		print_first(j);
+		if (!judge_accepts(j))
+			printf("and would be delivered as well: nothing proves that it is a copy of that one\n");
 		break;
 	default:
-		print_target(d);
-		printf(claim->present ? ": it was delivered before, but longer ago than the window\n" : ": no copy of it is on record\n");
+		print_new(d, j);
 	}
+	if (j->compared)
+		print_way(j);
 }
 
 int
 deliver_explain(const struct delivery *d, int fd, struct err *err)
 {
-	struct identify how = { .config = d->config, .spill = &sink_nowhere, .explain = print_input };
-	struct fingerprint fp;
+	struct identify how = { .config = d->config, .also = judge_fields, .spill = &sink_nowhere, .explain = print_input };
+	struct judgement *j = calloc(1, sizeof(*j));
 	char hex[FINGERPRINT_HEX];
+	struct fingerprint fp;
 	struct message *m;
-	struct claim *claim = calloc(1, sizeof(*claim));
 	int ret = -1, known;
 
-	if (claim == NULL)
+	if (j == NULL)
 		return err_sys(err, "explain", NULL);
 	printf("fingerprint of:\n");
 	known = identify(&how, fd, &m, &fp, err);
@@ -88,13 +118,15 @@ deliver_explain(const struct delivery *d, int fd, struct err *err)
 	if (known == 0 || d->ledger == NULL) {
 		print_target(d);
 		printf(known == 0 ? " and record nothing: it has neither Message-ID nor Date\n" : ": there is no ledger\n");
-	} else if (ledger_claim(d->ledger, &fp, clock_now(), claim, err) == -1)
-		goto done;
-	else
-		print_verdict(d, claim);
+	} else {
+		judge_begin(j, d->config, m, &fp, d->address);
+		if (judge_ask(j, d->ledger, clock_now(), err) == -1)
+			goto done;
+		print_verdict(d, j);
+	}
 	ret = fflush(stdout) == 0 ? 0 : err_sys(err, "write to standard output", NULL);
 done:
 	message_free(&m);
-	free(claim);
+	free(j);
 	return ret;
 }

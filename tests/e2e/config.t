@@ -98,7 +98,7 @@ wrong() {	# wrong LINE REASON TEXT: the file with that text
 }
 wrong 3 'nonsense' '# a comment\n\nnonsense = 1\nwindow = 1d\n'
 wrong 2 "window: 'soon' is not a value" 'ledger = none\nwindow = soon\n'
-wrong 1 'duplicates' 'duplicates = proven\n'
+wrong 1 'duplicates' 'duplicates = proved\n'
 wrong 1 'not closed' 'mailbox = "maildir:~/M\n'
 wrong 1 'environment variables' 'mailbox = "maildir:${HOME}/M"\n'
 wrong 1 'mailbox' 'mailbox = maildir:~root/M\n'

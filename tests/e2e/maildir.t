@@ -15,7 +15,7 @@ same "$(only)" m 'with exactly these bytes'
 name=$(basename "$(only)")
 matches "$name" "^[0-9]+\.M[0-9]{6}P[0-9]+R[0-9a-f]{8}F$fp\.[^/:,]+,S=22\$" 'its name has time, fingerprint, host and size'
 exits 0 'second delivery' -v <m
-says "^action=duplicate msgid=<a@b> fp=$fp .* first=20[0-9-]{8}T[0-9:]{8}Z age=[0-9]+\$" 'it logs when the first came'
+says "^action=duplicate msgid=<a@b> fp=$fp .* first=20[0-9-]{8}T[0-9:]{8}Z age=[0-9]+ gap=[0-9]+s proof=same-chain sure=no\$" 'it logs when the first came'
 is "$(copies)" 1 'still one file in new/'
 is "$(basename "$(only)")" "$name" 'the same one'
 is "$(staged)" 0 'none in tmp/'

@@ -39,7 +39,6 @@ done
 for o in lmtp:unix:/s lmtp:h:24 'pipe:cat'; do
 	defers "mailbox: ${o%%:*}.*not supported.*maildir:PATH" "mailbox = $o" -o "mailbox=$o" <m
 done
-defers 'duplicates: proven is not supported' 'duplicates = proven' -o duplicates=proven <m
 defers 'needs a Maildir' 'on-duplicate = folder with an mbox' -o "mailbox=mbox:$D/box" -o on-duplicate=folder:D <m
 rm -f large fed
 files >files.after

@@ -72,7 +72,7 @@ static const char every_key[] =
     "window = 2w\n"
     "history = 65536\n"
     "on-duplicate = 'folder:Junk Copies.old'\n"
-    "duplicates = all\n"
+    "duplicates = proven\n"
     "on-ledger-failure = defer\n"
     "alias-copies = each\n"
     "create-folders = yes\n"
@@ -110,6 +110,7 @@ test_every_key(void **state)
 	assert_null(c->trusted_hosts[5]);
 	assert_string_equal(c->fingerprint_headers[0], "subject");
 	assert_null(c->fingerprint_headers[1]);
+	assert_true(c->proven);
 	assert_int_equal(c->window, 14 * 86400);
 	assert_int_equal(c->history, 65536);
 	assert_int_equal(c->stale_lock_time, 3600);
@@ -189,7 +190,7 @@ test_bad_values(void **state)
 		{ "on-duplicate", "folder:a/b", "allowed" }, { "on-duplicate", "folder:..", "allowed" },
 		{ "on-duplicate", "folder:.a", "allowed" }, { "on-duplicate", "folder:a..b", "allowed" },
 		{ "on-duplicate", "folder:a.", "allowed" },
-		{ "duplicates", "some", "allowed: all" }, { "duplicates", "proven", "not supported by this version" },
+		{ "duplicates", "some", "allowed: all, proven" },
 		{ "on-ledger-failure", "bounce", "allowed: deliver, defer" }, { "alias-copies", "two", "allowed: one, each" },
 		{ "create-folders", "maybe", "allowed: no, yes" }, { "unknown-user", "bounce", "allowed: defer, reject" },
 		{ "add-headers", "x-y", "allowed: return-path" }, { "recipient-delimiter", "--", "allowed: one character" },
