@@ -210,7 +210,7 @@ check(struct tool *t, const char *file, bool verbose)
 		/* A pending one is new: only the next delivery can know whether it was published, and finishes it. */
 		if (l.identified && !l.known)
 			rc = EX_TEMPFAIL;
-		else if (l.known && l.claim.state == CLAIM_DUPLICATE)
+		else if (l.known && l.judged.claim.state == CLAIM_DUPLICATE)
 			rc = EXIT_UNKNOWN;
 	}
 	lookup_free(&l);

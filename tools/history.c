@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "history.h"
+#include "trace.h"
 
 struct search {
 	struct history *h;
@@ -30,6 +31,13 @@ grow(void **list, size_t len, size_t *room, size_t size, struct err *err)
 	return 0;
 }
 
+/* The record of a separate copy, of which `dedupdb recover` and `forget` know nothing else, has the first digits of the message's. */
+static bool
+same_message(const struct fingerprint *a, const struct fingerprint *b)
+{
+	return memcmp(a->bytes, b->bytes, FINGERPRINT_TAG / 2) == 0;
+}
+
 static bool
 same_id(const struct event *event, const char *id)
 {
@@ -46,7 +54,7 @@ is_meant(const struct search *s, const struct event *event)
 	if (s->id != NULL)
 		return same_id(event, s->id) || same_id(event, s->bracketed);
 	fingerprint_hex(&event->fp, hex);
-	return strncmp(hex, s->digits, strlen(s->digits)) == 0;
+	return strncmp(hex, s->digits, FINGERPRINT_TAG) == 0;
 }
 
 static bool
@@ -55,7 +63,7 @@ is_found(const struct history *h, const struct fingerprint *fp)
 	size_t i;
 
 	for (i = 0; i < h->messages_len; i++)
-		if (memcmp(h->messages[i].bytes, fp->bytes, FINGERPRINT_BYTES) == 0)
+		if (same_message(&h->messages[i], fp))
 			return true;
 	return false;
 }
@@ -132,7 +140,7 @@ history_named(const struct history *h, const struct fingerprint *fp)
 	size_t i;
 
 	for (i = 0; i < h->events_len; i++)
-		if (h->events[i].id_len > 0 && memcmp(h->events[i].fp.bytes, fp->bytes, FINGERPRINT_BYTES) == 0)
+		if (h->events[i].id_len > 0 && same_message(&h->events[i].fp, fp))
 			return &h->events[i];
 	return NULL;
 }
@@ -144,8 +152,15 @@ after_text(const struct event *event, char text[AGE_TEXT])
 	age_text(event->time - event->first, text);
 }
 
-void
-history_words(const struct event *event, char text[HISTORY_TEXT])
+/* A copy that was delivered has been compared as well, if it was known and nothing proved it. */
+static const char *
+although(const struct event *event)
+{
+	return event->proof == PROOF_NONE ? "" : ", although known: nothing proves that it was copied on the way";
+}
+
+static void
+action_words(const struct event *event, char text[HISTORY_TEXT])
 {
 	char after[AGE_TEXT], size[AGE_TEXT];
 	const char *place = event->place, *of = place[0] != '\0' ? ", for the folder " : "";
@@ -154,7 +169,7 @@ history_words(const struct event *event, char text[HISTORY_TEXT])
 	size_text(event->size, size);
 	switch (event->kind) {
 	case EVENT_DELIVERED:
-		snprintf(text, HISTORY_TEXT, "delivered: %s%s%s", size, of, place);
+		snprintf(text, HISTORY_TEXT, "delivered: %s%s%s%s", size, of, place, although(event));
 		break;
 	case EVENT_DUPLICATE:
 		snprintf(text, HISTORY_TEXT, "duplicate: another copy came %s after the first one and was discarded", after);
@@ -189,6 +204,37 @@ history_words(const struct event *event, char text[HISTORY_TEXT])
 	}
 }
 
+void
+history_words(const struct event *event, char text[HISTORY_TEXT])
+{
+	char way[TRACE_WORDS];
+	size_t n;
+
+	action_words(event, text);
+	trace_words(event, way);
+	n = strlen(text);
+	if (way[0] != '\0')
+		snprintf(text + n, HISTORY_TEXT - n, "; %s", way);
+}
+
+/* Where the copy was made. */
+static void
+print_way(const struct event *event, struct out *o)
+{
+	if ((event->proof & ~(unsigned int)PROOF_SURE) == PROOF_NONE)
+		return;
+	out_text(o, "proof", trace_proof_name(event->proof));
+	out_flag(o, "sure", (event->proof & PROOF_SURE) != 0);
+	if (event->gap != GAP_UNKNOWN)
+		out_span(o, "gap", event->gap);
+	if (event->sender[0] != '\0')
+		out_text(o, "sender", event->sender);
+	if (event->receiver[0] != '\0')
+		out_text(o, "receiver", event->receiver);
+	if (event->queue_id[0] != '\0')
+		out_bytes(o, "queue_id", event->queue_id, strlen(event->queue_id));
+}
+
 static void
 print_event(const struct event *event, struct out *o)
 {
@@ -211,6 +257,7 @@ print_event(const struct event *event, struct out *o)
 		out_size(&item, "size", event->size);
 	if (event->place[0] != '\0')
 		out_text(&item, "folder", event->place);
+	print_way(event, &item);
 	out_text(&item, "words", words);
 }
 
@@ -221,7 +268,7 @@ history_print(const struct history *h, const struct fingerprint *fp, const struc
 
 	out_array(o, "events");
 	for (i = 0; i < h->events_len; i++) {
-		if (memcmp(h->events[i].fp.bytes, fp->bytes, FINGERPRINT_BYTES) != 0)
+		if (!same_message(&h->events[i].fp, fp))
 			continue;
 		if (n++ == 0 && !t->json)
 			printf("%*sevents\n", o->indent, "");

@@ -11,7 +11,7 @@
 #include "output.h"
 #include "tool.h"
 
-#define HISTORY_TEXT 256	/* bytes */
+#define HISTORY_TEXT 640	/* bytes */
 
 struct history {
 	/* what was asked for: the messages in the order of their first events, and all events of them */

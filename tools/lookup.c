@@ -27,6 +27,13 @@ ask_ledger(struct lookup *l, struct tool *t)
 		return EX_OK;
 	if (ledger_claim(t->ledger, &l->fp, t->now, &l->claim, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
+	if (l->m == NULL)
+		l->judged.claim = l->claim;
+	else {
+		judge_begin(&l->judged, t->config, l->m, &l->fp, t->address);
+		if (judge_ask(&l->judged, t->ledger, t->now, &err) == -1)
+			return tool_err(&err, EX_UNAVAILABLE);
+	}
 	l->known = true;
 	return EX_OK;
 }
@@ -45,6 +52,7 @@ lookup_message(struct lookup *l, struct tool *t, const char *file, fingerprint_i
 {
 	const struct identify how = {
 		.config = t->config,
+		.also = judge_fields,
 		.spill = &sink_nowhere,
 		.explain = explain,
 		.explain_arg = arg,
@@ -80,7 +88,7 @@ lookup_verdict(const struct lookup *l)
 		return "unidentified";
 	if (!l->known)
 		return "unknown";
-	switch (l->claim.state) {
+	switch (l->judged.claim.state) {
 	case CLAIM_DUPLICATE:
 		return "duplicate";
 	case CLAIM_PENDING:
@@ -103,31 +111,59 @@ duplicate_fate(const struct config *c)
 	}
 }
 
-void
-lookup_why(const struct lookup *l, const struct tool *t, char why[LOOKUP_WHY])
+/* For a copy that has been compared. */
+static void
+add_way(const struct lookup *l, char why[LOOKUP_WHY])
 {
-	const struct record *r = &l->claim.record;
+	struct event event = { .kind = EVENT_DUPLICATE };
+	char words[TRACE_WORDS];
+	size_t n = strlen(why);
+
+	if (!l->judged.compared)
+		return;
+	trace_tell(&event, &l->judged.verdict);
+	trace_words(&event, words);
+	if (words[0] != '\0')
+		snprintf(why + n, LOOKUP_WHY - n, "; this one: %s", words);
+}
+
+static void
+known_why(const struct lookup *l, const struct tool *t, char why[LOOKUP_WHY])
+{
+	const struct judgement *j = &l->judged;
+	const struct record *r = &j->claim.record;
+	const char *proved = t->config->proven && l->m == NULL ? ", if it is proved to be a copy," : "";
 	char first[AGE_TEXT], until[AGE_TEXT];
 
-	if (!l->identified) {
-		snprintf(why, LOOKUP_WHY, "it has neither Message-ID nor Date: every copy is delivered, none is recorded");
-		return;
-	}
-	if (!l->known) {
-		snprintf(why, LOOKUP_WHY, "there is no ledger to ask");
-		return;
-	}
 	time_text(r->first, t->json, first);
 	time_text(r->first + t->config->window, t->json, until);
-	if (l->claim.state == CLAIM_DUPLICATE)
-		snprintf(why, LOOKUP_WHY, "a copy was delivered at %s; until %s another one %s", first, until,
+	if (j->claim.state == CLAIM_DUPLICATE)
+		snprintf(why, LOOKUP_WHY, "a copy was delivered at %s; until %s another one%s %s", first, until, proved,
 		    duplicate_fate(t->config));
-	else if (l->claim.state == CLAIM_PENDING)
-		snprintf(why, LOOKUP_WHY, "a delivery was decided at %s and did not finish; the next copy finishes it", first);
-	else if (!l->claim.present)
+	else if (j->claim.state == CLAIM_PENDING)
+		snprintf(why, LOOKUP_WHY, "a delivery was decided at %s and did not finish; the next copy finishes it%s", first,
+		    l->m == NULL || judge_accepts(j) ? "" : ", and is delivered as well: nothing proves that it is one");
+	else if (j->separate && j->compared) {
+		time_text(j->first, t->json, first);
+		snprintf(why, LOOKUP_WHY, "a message with this fingerprint was delivered at %s, but nothing proves that this is a copy of it",
+		    first);
+	} else if (!j->claim.present)
 		snprintf(why, LOOKUP_WHY, "the ledger does not know it: the next copy is delivered and recorded");
 	else if (r->state == RECORD_DELIVERED)
 		snprintf(why, LOOKUP_WHY, "a copy was delivered at %s, but that counts only until %s", first, until);
 	else
 		snprintf(why, LOOKUP_WHY, "its record can't be read: the next copy is delivered and replaces it");
+}
+
+void
+lookup_why(const struct lookup *l, const struct tool *t, char why[LOOKUP_WHY])
+{
+	if (!l->identified)
+		snprintf(why, LOOKUP_WHY, "it has neither Message-ID nor Date: every copy is delivered, none is recorded");
+	else if (!l->known)
+		snprintf(why, LOOKUP_WHY, "there is no ledger to ask");
+	else {
+		known_why(l, t, why);
+		add_way(l, why);
+	}
 }

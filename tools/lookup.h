@@ -8,17 +8,19 @@
 #include <stddef.h>
 
 #include "fingerprint.h"
+#include "judge.h"
 #include "message.h"
 #include "tool.h"
 
-#define LOOKUP_WHY 256	/* bytes */
+#define LOOKUP_WHY 768	/* bytes */
 
 struct lookup {
 	struct message *m;
-	bool identified;	/* else fp and claim are not set */
-	bool known;		/* there is a ledger: claim holds its answer */
+	bool identified;	/* else nothing below is set */
+	bool known;		/* there is a ledger: what follows is its answer */
 	struct fingerprint fp;
-	struct claim claim;
+	struct claim claim;	/* the record of fp */
+	struct judgement judged;	/* what a copy would be; of a fingerprint alone, what one would be that is proved */
 };
 
 /* Read the message in `file` ("-": standard input) and look it up. explain, when not NULL, sees every input of the fingerprint.
