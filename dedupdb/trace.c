@@ -101,7 +101,9 @@ sender_number(const struct digest *older, const struct hop *hop, const struct fi
 {
 	if (hop->address[0] != '\0')
 		return salted(older, 'a', hop->address, f);
-	return hop->name[0] != '\0' ? salted(older, 'n', hop->name, f) : salted(older, 'h', hop->helo, f);
+	if (hop->name[0] != '\0')
+		return salted(older, 'n', hop->name, f);
+	return hop->helo[0] != '\0' ? salted(older, 'h', hop->helo, f) : 0;
 }
 
 /* Large senders retry from another machine: mail-1.example.org, mail-2.example.org. */
@@ -118,7 +120,7 @@ name_number(const char *name)
 {
 	uint64_t sum = pack_checksum(name, strlen(name));
 
-	return (uint32_t)(sum ^ sum >> 32);
+	return name[0] == '\0' ? 0 : (uint32_t)(sum ^ sum >> 32);
 }
 
 /* Which hosts the message came to. */

@@ -67,6 +67,8 @@ parted_at(const struct pair *p, size_t i, enum trace_proof proof, bool sure)
 	p->v->proof = proof;
 	p->v->sure = sure;
 	put_name(p->v->sender, received_sender(&hop, sender));
+	if (p->v->sender[0] == '\0' && i > 0)	/* the host that had it before */
+		put_receiver(p->v->sender, p->copy, i - 1);
 	put_name(p->v->receiver, hop.by);
 	strlcpy(p->v->queue_id, hop.id, sizeof(p->v->queue_id));
 }
@@ -101,7 +103,8 @@ measure(struct verdict *v, const struct trace_hop *a, const struct trace_hop *b)
 static void
 part(const struct pair *p, size_t i, const struct trace_hop *a, const struct trace_hop *b)
 {
-	bool same = a->sender == b->sender, alike = same || (a->pool == b->pool && a->pool != 0), by = a->by == b->by;
+	bool same = a->sender == b->sender && (i > 0 || a->sender != 0);
+	bool alike = same || (a->pool == b->pool && a->pool != 0), by = a->by == b->by && a->by != 0;
 
 	if (alike && by) {
 		parted_at(p, i, i > 0 ? PROOF_QUEUE_ID : PROOF_SENDER, is_believed(p, i) && is_seen(p, i, same));

@@ -37,9 +37,10 @@ enum trace_proof {
 /* One hop. The numbers are beginnings of SHA-256, but for `by`; sender and pool are salted with all older fields. */
 struct trace_hop {
 	uint64_t chain;		/* this field and all older ones: two chains that agree here agree before */
-	uint64_t sender;	/* 48 bits: its IP address, else its looked-up name, else its own word for itself; and for whom it sent */
+	uint64_t sender;	/* 48 bits: its IP address, else its looked-up name, else its own word for itself; and for whom it sent.
+				 * 0: it has none of these */
 	uint64_t pool;		/* 48 bits: the same of its looked-up name without the first label; 0: there is none */
-	uint32_t by;		/* the receiver's name, FNV-1a */
+	uint32_t by;		/* the receiver's name, FNV-1a; 0: there is none */
 	uint32_t time;		/* s since 1970; 0: not known */
 };
 
