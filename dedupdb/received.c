@@ -26,17 +26,18 @@ enum clause { CLAUSE_NONE, CLAUSE_FROM, CLAUSE_BY, CLAUSE_WITH, CLAUSE_ID, CLAUS
 
 struct reading {
 	struct hop *hop;
-	const char *at, *end;
+	const char *at, *end;	/* what is still to be read */
 	bool flat;		/* a comment was not closed: from here on comments do not nest */
 	bool unquoted;		/* there is no closing quote any more */
 	enum clause clause;
 	unsigned int seen;	/* a bit for each clause that has begun */
 	struct span from;	/* the first word behind "from" */
 	int from_words;
-	bool bare;		/* the address stands in a comment, and not in brackets */
-	bool bracketed;		/* it is in brackets */
-	bool greeted;		/* a comment says what the sender called itself */
-	bool looks_up;		/* the receiver is one that writes the name it looked up behind "from" */
+	struct span lone;	/* the only word of a comment behind it, if that is a name */
+	bool bare;		/* the address is not in brackets */
+	bool looked_up;		/* the word behind "from" is the name that the receiver looked up */
+	bool exim;
+	bool protocol;		/* hop->with is a protocol's name, and complete */
 };
 
 static bool
@@ -178,41 +179,49 @@ next_item(struct reading *r, struct span *s)
 
 /* --- addresses and names --- */
 
-/* "1.2.3.4", "[1.2.3.4]", "[IPv6:2001:db8::1]", with a port, a zone, or a user before it; returns whether it is one. An IPv4 address
- * that is mapped into IPv6 is written as what it is. */
-static bool
-address_read(struct span s, char address[HOP_ADDRESS], bool *bracketed)
+/* What stands round an address is cut off: a user, brackets, "IPv6:", a zone, a port (1.2.3.4:25, 1.2.3.4.25). */
+static struct span
+address_core(struct span s, bool *bare)
 {
-	unsigned char bytes[sizeof(struct in6_addr)];
-	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len), *end;
-	char text[HOP_ADDRESS + 1];
-	bool colon;
+	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len), *end, *dot = NULL;
+	int dots = 0;
 
 	if (at != NULL)
 		s = behind(s, (size_t)(at + 1 - s.p));
-	*bracketed = s.len > 0 && *s.p == '[';
-	if (*bracketed)
+	*bare = s.len == 0 || *s.p != '[';
+	if (!*bare)
 		s = behind(s, 1);
 	if (begins(s, "IPv6:"))
 		s = behind(s, 5);
-	for (end = s.p; end < s.p + s.len && *end != ']' && *end != '%' && *end != ','; end++)
-		;
-	s.len = (size_t)(end - s.p);
-	end = s.len == 0 ? NULL : memchr(s.p, ':', s.len);
-	colon = end != NULL && memchr(s.p, '.', (size_t)(end - s.p)) != NULL;
-	if (colon)		/* 1.2.3.4:25 */
-		s.len = (size_t)(end - s.p);
-	if (s.len == 0 || s.len > HOP_ADDRESS)
+	for (end = s.p; end < s.p + s.len && strchr("]%,", *end) == NULL && !(dots == 3 && *end == ':') && dots < 4; end++)
+		if (*end == '.') {
+			dot = end;
+			dots++;
+		}
+	s.len = (size_t)((dots == 4 ? dot : end) - s.p);
+	return s;
+}
+
+/* Returns whether it is an address. An IPv4 address that is mapped into IPv6 is written as what it is. */
+static bool
+address_read(struct span s, char address[HOP_ADDRESS], bool *bare)
+{
+	struct in6_addr six;
+	struct in_addr four;
+	char text[HOP_ADDRESS];
+
+	s = address_core(s, bare);
+	if (s.len == 0 || s.len >= sizeof(text))
 		return false;
 	memcpy(text, s.p, s.len);
 	text[s.len] = '\0';
-	if (inet_pton(AF_INET, text, bytes) == 1)
-		return inet_ntop(AF_INET, bytes, address, HOP_ADDRESS) != NULL;
-	if (inet_pton(AF_INET6, text, bytes) != 1)
+	if (inet_pton(AF_INET, text, &four) == 1)
+		return inet_ntop(AF_INET, &four, address, HOP_ADDRESS) != NULL;
+	if (inet_pton(AF_INET6, text, &six) != 1)
 		return false;
-	if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)(const void *)bytes))
-		return inet_ntop(AF_INET, bytes + 12, address, HOP_ADDRESS) != NULL;
-	return inet_ntop(AF_INET6, bytes, address, HOP_ADDRESS) != NULL;
+	if (IN6_IS_ADDR_V4MAPPED(&six))
+		return inet_ntop(AF_INET, &six.s6_addr[12], address, HOP_ADDRESS) != NULL;
+	return inet_ntop(AF_INET6, &six, address, HOP_ADDRESS) != NULL;
 }
 
 /* An address in brackets is worth more than one without, and the first more than the next. */
@@ -220,22 +229,22 @@ static bool
 address_found(struct reading *r, struct span s)
 {
 	char address[HOP_ADDRESS];
-	bool bracketed;
+	bool bare;
 
-	if (!address_read(s, address, &bracketed))
+	if (!address_read(s, address, &bare))
 		return false;
-	if (*r->hop->address == '\0' || (bracketed && !r->bracketed)) {
+	if (*r->hop->address == '\0' || (r->bare && !bare)) {
 		memcpy(r->hop->address, address, sizeof(address));
-		r->bracketed = bracketed;
-		r->bare = !bracketed;
+		r->bare = bare;
 	}
 	return true;
 }
 
+/* Words in the place of a name that say that there is none. */
 static bool
 is_nobody(struct span s)
 {
-	static const char *const words[] = { "", "unknown", "unverified", "really", "authenticated", "verified", "actually" };
+	static const char *const words[] = { "", "unknown", "unverified", "unavailable", "softdnserr", "really", "actually" };
 	size_t i;
 
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -248,15 +257,17 @@ is_nobody(struct span s)
 static bool
 is_name(struct span s)
 {
+	char address[HOP_ADDRESS];
+	bool bare;
 	size_t i;
 
 	for (i = 0; i < s.len; i++)
-		if (!isalnum((unsigned char)s.p[i]) && strchr("-._", s.p[i]) == NULL)
+		if (!isalnum((unsigned char)s.p[i]) && (s.p[i] == '\0' || strchr("-._", s.p[i]) == NULL))
 			return false;
-	return !is_nobody(s);
+	return !is_nobody(s) && !address_read(s, address, &bare);
 }
 
-/* The name's last part has letters only: a version has not. */
+/* A name whose last part has letters only: that of a version has not. */
 static bool
 is_domain(struct span s)
 {
@@ -267,7 +278,7 @@ is_domain(struct span s)
 	return is_name(s) && n >= 2 && n + 1 < s.len && s.p[s.len - 1 - n] == '.';
 }
 
-/* "user@host", "IDENT:user@host" */
+/* Of "user@host", "IDENT:user@host" */
 static struct span
 host_of(struct span s)
 {
@@ -279,11 +290,8 @@ host_of(struct span s)
 static void
 name_found(struct reading *r, struct span s)
 {
-	char address[HOP_ADDRESS];
-	bool bracketed;
-
 	s = host_of(s);
-	if (*r->hop->name == '\0' && is_name(s) && !address_read(s, address, &bracketed))
+	if (*r->hop->name == '\0' && is_name(s))
 		put(r->hop->name, HOP_NAME, s, tolower);
 }
 
@@ -300,71 +308,117 @@ helo_found(struct reading *r, struct span s)
 static struct span
 comment_word(struct span *rest)
 {
-	struct span s;
+	static const char apart[] = BLANKS "(),\"";
+	struct span s = without(*rest, apart);
 
-	while (rest->len > 0 && (is_blank(*rest->p) || strchr("(),", *rest->p) != NULL))
-		*rest = behind(*rest, 1);
-	s = *rest;
-	while (rest->len > 0 && !is_blank(*rest->p) && strchr("(),", *rest->p) == NULL)
+	*rest = s;
+	while (rest->len > 0 && (*rest->p == '\0' || strchr(apart, *rest->p) == NULL))
 		*rest = behind(*rest, 1);
 	s.len -= rest->len;
 	return s;
 }
 
-/* One word, with the one before it: (name [address]), (HELO word), (name [address] helo=word). */
-static bool
-from_comment_word(struct reading *r, struct span s, struct span before)
+/* One word, with the one before it: (name [address]), (HELO word), (name [address] helo=word), (account user [address] verified). */
+static void
+from_comment_word(struct reading *r, struct span s, struct span before, bool account)
 {
-	if (is_text(before, "HELO") || is_text(before, "EHLO") || is_text(before, "LHLO")) {
+	bool greeting = is_text(s, "HELO") || is_text(s, "EHLO") || is_text(s, "LHLO");
+
+	if (is_text(before, "HELO") || is_text(before, "EHLO") || is_text(before, "LHLO"))
 		helo_found(r, s);
-		r->greeted = true;
-	} else if (begins(s, "helo=")) {
+	else if (begins(s, "helo="))
 		helo_found(r, behind(s, 5));
-		r->greeted = true;
-	} else if (address_found(r, s)) {
-		if (before.len > 0)
-			name_found(r, before);
-	} else
-		return is_text(s, "forged") && is_text(before, "be");
-	return false;
+	else if (address_found(r, s) && !account)
+		name_found(r, before);
+	r->looked_up = r->looked_up || greeting || begins(s, "helo=") || is_text(s, "verified");
+	if (is_text(s, "forged"))	/* (name [address] (may be forged)) */
+		*r->hop->name = '\0';
 }
 
 static void
 from_comment(struct reading *r, struct span rest)
 {
 	struct span before = { rest.p, 0 }, s;
-	bool forged = false;
+	bool account = begins(rest, "account ");
 	int words = 0;
 
 	for (s = comment_word(&rest); s.len > 0; s = comment_word(&rest)) {
-		forged = from_comment_word(r, s, before) || forged;
+		from_comment_word(r, s, before, account);
 		before = s;
 		words++;
 	}
-	if (forged)
-		*r->hop->name = '\0';
-	else if (words == 1 && (is_domain(before) || memchr(before.p, '@', before.len) != NULL))
-		name_found(r, before);
+	if (words == 1 && r->lone.len == 0 && (is_domain(before) || memchr(before.p, '@', before.len) != NULL))
+		r->lone = before;
 }
 
 /* --- clauses --- */
 
+/* The first word is kept until everything is known; an address may follow, or what the sender claims to be. */
+static void
+from_word(struct reading *r, struct span s)
+{
+	if (without(s, CUT).len == 0 || address_found(r, r->from_words == 0 ? (struct span){ s.p, 0 } : s))
+		return;
+	if (r->from_words++ == 0)
+		r->from = s;
+	else if (is_text(s, "claiming"))
+		r->looked_up = true;
+	else if (r->looked_up && !is_text(s, "to") && !is_text(s, "be"))
+		helo_found(r, s);
+}
+
+/* (from user@host), (from name [address]): in a comment, and yet what other hosts write as a clause. */
+static void
+from_in_comment(struct reading *r, struct span rest)
+{
+	struct span s;
+
+	comment_word(&rest);
+	for (s = comment_word(&rest); s.len > 0; s = comment_word(&rest))
+		from_word(r, s);
+	r->from_words++;
+	r->seen |= 1u << CLAUSE_FROM;
+}
+
 static void
 comment_read(struct reading *r, struct span s)
 {
-	if (begins(s, "Exim") || begins(s, "fetchmail"))
-		r->looks_up = true;
+	s = without(s, BLANKS);
+	r->exim = r->exim || memmem(s.p, s.len, "Exim", 4) != NULL;
+	r->looked_up = r->looked_up || begins(s, "fetchmail");
 	if (r->clause == CLAUSE_FROM)
 		from_comment(r, s);
+	else if (r->seen == 0 && begins(s, "from "))
+		from_in_comment(r, s);
 }
 
+static bool
+is_protocol(struct span s)
+{
+	static const char *const kinds[] = { "SMTP", "ESMTP", "LMTP", "UTF8SMTP", "UTF8LMTP" }, *const security[] = { "", "S", "A", "SA" };
+	size_t i, j;
+
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		for (j = 0; begins(s, kinds[i]) && j < sizeof(security) / sizeof(security[0]); j++)
+			if (is_text(behind(s, strlen(kinds[i])), security[j]))
+				return true;
+	return false;
+}
+
+/* Some write more than the protocol: "with Microsoft SMTP Server". Where no word is a protocol's name all of them stand for it. */
 static void
 with_word(struct reading *r, struct span s)
 {
 	char *with = r->hop->with;
 	size_t n = strlen(with);
 
-	if (n > 0 && n + 1 < HOP_WITH)
+	s = without(s, CUT "[]");
+	if (r->protocol || s.len == 0)
+		return;
+	r->protocol = is_protocol(s);
+	if (r->protocol)
+		*with = '\0';
+	else if (n > 0 && n + 1 < HOP_WITH)
 		strcpy(with + n, " ");
 	put(with, HOP_WITH, s, toupper);
 }
@@ -374,10 +428,7 @@ word_in_clause(struct reading *r, struct span s)
 {
 	switch (r->clause) {
 	case CLAUSE_FROM:
-		if (r->from_words++ == 0)
-			r->from = s;
-		else
-			(void)address_found(r, s);
+		from_word(r, s);
 		break;
 	case CLAUSE_BY:
 		if (*r->hop->by == '\0')
@@ -441,53 +492,72 @@ is_version(const char *id)
 {
 	int dots = 0;
 
-	for (; *id != '\0'; id++) {
-		if (*id == '.')
-			dots++;
-		else if (!isdigit((unsigned char)*id))
-			return false;
-	}
-	return dots == 3;
+	for (; isdigit((unsigned char)*id) || *id == '.'; id++)
+		dots += *id == '.';
+	return *id == '\0' && dots == 3;
 }
 
-/* The word behind "from" is what the sender called itself, or the name that the receiver looked up: Exim, fetchmail, and those that say
- * elsewhere what the sender called itself. qmail writes the address without brackets and knows no ids. */
+/* The word behind "from" is what the sender called itself, or the name that the receiver looked up: with Exim, fetchmail, and those that
+ * say elsewhere what the sender called itself. qmail writes the address without brackets and knows no ids. */
 static void
-from_word(struct reading *r)
+sender(struct reading *r)
 {
-	bool local = strncmp(r->hop->with, "LOCAL", 5) == 0, bracketed;
-	bool qmail = r->bare && (r->seen & 1u << CLAUSE_ID) == 0;
+	struct hop *hop = r->hop;
+	bool local = strncmp(hop->with, "LOCAL", 5) == 0, bare;
+	bool qmail = *hop->address != '\0' && r->bare && (r->seen & 1u << CLAUSE_ID) == 0;
 	char address[HOP_ADDRESS];
 
-	if (address_read(r->from, address, &bracketed)) {
-		if (*r->hop->address == '\0')
-			memcpy(r->hop->address, address, sizeof(address));
+	if (address_read(r->from, address, &bare)) {
+		if (*hop->address == '\0')
+			memcpy(hop->address, address, sizeof(address));
 		helo_found(r, r->from);
-	} else if (*r->hop->address == '\0' && (local || r->from_words > 1))
-		return;		/* a user, "mail pickup service" */
-	else if (*r->hop->name == '\0' && (r->greeted || qmail || (r->looks_up && *r->hop->address != '\0')))
-		name_found(r, r->from);
+		return;
+	}
+	if (r->exim)		/* from name (what the sender called itself) [address] */
+		helo_found(r, r->lone);
 	else
-		helo_found(r, host_of(r->from));
+		name_found(r, r->lone);
+	if (*hop->name == '\0' && *hop->address != '\0' && (r->looked_up || r->exim || qmail))
+		name_found(r, r->from);
+	else if (*hop->name != '\0' || *hop->address != '\0' || (!local && r->from_words == 1))
+		helo_found(r, host_of(r->from));	/* else a user, or "mail pickup service" */
 }
 
-/* The date stands behind the last semicolon outside of comments; else behind the last one. */
+/* Where no semicolon stands before the date: the last day of the week begins it. */
+static const char *
+weekday(const char *value, size_t len)
+{
+	static const char days[][4] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
+	size_t i, day;
+
+	for (i = len; i >= 4; i--)
+		for (day = 0; day < sizeof(days) / sizeof(days[0]); day++)
+			if (strncasecmp(value + i - 3, days[day], 3) == 0 && is_blank(value[i - 4]))
+				return value + i - 3;
+	return NULL;
+}
+
+/* The date stands behind the last semicolon outside of comments, or behind the last one, or just at the end. */
 static void
 date(struct hop *hop, const char *value, size_t len, const char *semicolon)
 {
-	const char *last = len == 0 ? NULL : memrchr(value, ';', len);
+	const char *last = len == 0 ? NULL : memrchr(value, ';', len), *day;
 
 	if (semicolon != NULL)
 		hop->time = mail_date(semicolon + 1, len - (size_t)(semicolon + 1 - value));
 	if (hop->time == 0 && last != NULL && last != semicolon)
 		hop->time = mail_date(last + 1, len - (size_t)(last + 1 - value));
+	if (hop->time == 0) {
+		day = weekday(value, len);
+		hop->time = day == NULL ? 0 : mail_date(day, len - (size_t)(day - value));
+	}
 	hop->timed = hop->time != 0;
 }
 
 void
 received_parse(struct hop *hop, const char *value, size_t len)
 {
-	struct reading r = { .hop = hop, .at = value, .end = value + len };
+	struct reading r = { .hop = hop, .at = value, .end = value + len, .from = { value, 0 }, .lone = { value, 0 } };
 	const char *semicolon = NULL;
 	struct span s = { value, 0 };
 	enum item item;
@@ -503,11 +573,10 @@ received_parse(struct hop *hop, const char *value, size_t len)
 			r.clause = CLAUSE_NONE;
 		}
 	}
-	r.looks_up = r.looks_up || is_exim_id(hop->id);
+	r.exim = r.exim || is_exim_id(hop->id);
 	if (is_version(hop->id))
 		*hop->id = '\0';
-	if (r.from_words > 0)
-		from_word(&r);
+	sender(&r);
 	date(hop, value, len, semicolon);
 }
 
