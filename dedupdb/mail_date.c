@@ -83,10 +83,10 @@ time_suffix(struct parts *d, const char *word)
 		d->hour += d->hour < 12 ? 12 : 0;
 	else if (strcasecmp(word, "AM") == 0)
 		d->hour %= 12;
-	else if (*word == '+' || *word == '-')
+	else if ((*word == '+' || *word == '-') && !isalpha((unsigned char)word[1]))
 		zone_word(d, word);
 	else
-		zone_name(d, word);
+		zone_name(d, word + (*word == '-'));	/* "12:00:00-EST" */
 }
 
 /* "12:00", "12:00:00", "12:00:00.123Z" */

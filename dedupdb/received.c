@@ -36,7 +36,8 @@ struct reading {
 	struct span lone;	/* the only word of a comment behind it, if that is a name */
 	bool bare;		/* the address is not in brackets */
 	bool looked_up;		/* the word behind "from" is the name that the receiver looked up */
-	bool exim;
+	bool exim, exchange;	/* who writes so */
+	const char *rest;	/* what follows the host or the id, whichever is last */
 	bool protocol;		/* hop->with is a protocol's name, and complete */
 };
 
@@ -259,12 +260,15 @@ is_name(struct span s)
 {
 	char address[HOP_ADDRESS];
 	bool bare;
+	bool letter = false;
 	size_t i;
 
-	for (i = 0; i < s.len; i++)
+	for (i = 0; i < s.len; i++) {
+		letter = letter || isalpha((unsigned char)s.p[i]);
 		if (!isalnum((unsigned char)s.p[i]) && (s.p[i] == '\0' || strchr("-._", s.p[i]) == NULL))
 			return false;
-	return !is_nobody(s) && !address_read(s, address, &bare);
+	}
+	return letter && !is_nobody(s) && !address_read(s, address, &bare);
 }
 
 /* A name whose last part has letters only: that of a version has not. */
@@ -328,8 +332,11 @@ from_comment_word(struct reading *r, struct span s, struct span before, bool acc
 		helo_found(r, s);
 	else if (begins(s, "helo="))
 		helo_found(r, behind(s, 5));
-	else if (address_found(r, s) && !account)
-		name_found(r, before);
+	else if (address_found(r, s)) {
+		if (!account)
+			name_found(r, before);
+	} else if (*s.p == '@')		/* ("port 1234"@name) */
+		name_found(r, s);
 	r->looked_up = r->looked_up || greeting || begins(s, "helo=") || is_text(s, "verified");
 	if (is_text(s, "forged"))	/* (name [address] (may be forged)) */
 		*r->hop->name = '\0';
@@ -416,6 +423,7 @@ with_word(struct reading *r, struct span s)
 	if (r->protocol || s.len == 0)
 		return;
 	r->protocol = is_protocol(s);
+	r->exchange = r->exchange || is_text(s, "Microsoft") || is_text(s, "mapi") || is_text(s, "HTTPS");
 	if (r->protocol)
 		*with = '\0';
 	else if (n > 0 && n + 1 < HOP_WITH)
@@ -431,15 +439,19 @@ word_in_clause(struct reading *r, struct span s)
 		from_word(r, s);
 		break;
 	case CLAUSE_BY:
-		if (*r->hop->by == '\0')
+		if (*r->hop->by == '\0') {
 			put(r->hop->by, HOP_NAME, without(s, CUT), tolower);
+			r->rest = r->at;
+		}
 		break;
 	case CLAUSE_WITH:
 		with_word(r, s);
 		break;
 	case CLAUSE_ID:
-		if (*r->hop->id == '\0')
+		if (*r->hop->id == '\0') {
 			put(r->hop->id, HOP_ID, without(s, ",;<>"), same);
+			r->rest = r->at;
+		}
 		break;
 	case CLAUSE_NONE:
 	case CLAUSE_OTHER:
@@ -523,34 +535,18 @@ sender(struct reading *r)
 		helo_found(r, host_of(r->from));	/* else a user, or "mail pickup service" */
 }
 
-/* Where no semicolon stands before the date: the last day of the week begins it. */
-static const char *
-weekday(const char *value, size_t len)
-{
-	static const char days[][4] = { "mon", "tue", "wed", "thu", "fri", "sat", "sun" };
-	size_t i, day;
-
-	for (i = len; i >= 4; i--)
-		for (day = 0; day < sizeof(days) / sizeof(days[0]); day++)
-			if (strncasecmp(value + i - 3, days[day], 3) == 0 && is_blank(value[i - 4]))
-				return value + i - 3;
-	return NULL;
-}
-
-/* The date stands behind the last semicolon outside of comments, or behind the last one, or just at the end. */
+/* The date stands behind the last semicolon outside of comments, or behind the last of all, or just behind the host and the id. */
 static void
-date(struct hop *hop, const char *value, size_t len, const char *semicolon)
+date(const struct reading *r, const char *value, const char *semicolon)
 {
-	const char *last = len == 0 ? NULL : memrchr(value, ';', len), *day;
+	const char *last = value == r->end ? NULL : memrchr(value, ';', (size_t)(r->end - value));
+	const char *const places[] = { semicolon, last, r->rest };
+	struct hop *hop = r->hop;
+	size_t i;
 
-	if (semicolon != NULL)
-		hop->time = mail_date(semicolon + 1, len - (size_t)(semicolon + 1 - value));
-	if (hop->time == 0 && last != NULL && last != semicolon)
-		hop->time = mail_date(last + 1, len - (size_t)(last + 1 - value));
-	if (hop->time == 0) {
-		day = weekday(value, len);
-		hop->time = day == NULL ? 0 : mail_date(day, len - (size_t)(day - value));
-	}
+	for (i = 0; i < sizeof(places) / sizeof(places[0]) && hop->time == 0; i++)
+		if (places[i] != NULL)
+			hop->time = mail_date(places[i], (size_t)(r->end - places[i]));
 	hop->timed = hop->time != 0;
 }
 
@@ -569,15 +565,15 @@ received_parse(struct hop *hop, const char *value, size_t len)
 		else if (item == ITEM_WORD)
 			word_read(&r, s);
 		else {
-			semicolon = s.p;
+			semicolon = r.at;
 			r.clause = CLAUSE_NONE;
 		}
 	}
 	r.exim = r.exim || is_exim_id(hop->id);
-	if (is_version(hop->id))
+	if (r.exchange && is_version(hop->id))
 		*hop->id = '\0';
 	sender(&r);
-	date(hop, value, len, semicolon);
+	date(&r, value, semicolon);
 }
 
 const char *
