@@ -76,6 +76,8 @@ void config_free(struct config **config);
 int config_read(struct config *config, const char *path, bool required, int64_t owner, struct err *err);
 /* "name=value"; the value is taken as it stands. */
 int config_set(struct config *config, const char *assignment, struct err *err);
+/* The i-th key, for those who list them: its name, its default as -o takes it, and in words what it may be. NULL: there is none. */
+const char *config_key_at(size_t i, const char **def, const char **allowed);
 /* Expand ~ and the variables, and check what needs the whole: call it once, last. */
 int config_resolve(struct config *config, const struct identity *who, struct err *err);
 

@@ -301,7 +301,7 @@ config_set(struct config *config, const char *assignment, struct err *err)
 	if (equals == NULL)
 		return err_set(err, STATUS_CONFIG, "-o %s: it must be name=value", value_shown(shown, assignment));
 	if ((key = find_key(assignment, (size_t)(equals - assignment))) == NULL)
-		return err_set(err, STATUS_CONFIG, "-o %s: unknown key: dedup-lda.conf(5) lists the keys",
+		return err_set(err, STATUS_CONFIG, "-o %s: unknown key: dedup-lda.conf(5) and 'dedupdb help keys' list them",
 		    value_shown(shown, assignment));
 	if (make_absolute(key, equals + 1, &whole, err) != 0)
 		return -1;
@@ -310,6 +310,16 @@ config_set(struct config *config, const char *assignment, struct err *err)
 		err_set(err, why.status, "-o %s", why.text);
 	free(whole);
 	return result;
+}
+
+const char *
+config_key_at(size_t i, const char **def, const char **allowed)
+{
+	if (i >= KEYS)
+		return NULL;
+	*def = keys[i].def;
+	*allowed = keys[i].allowed;
+	return keys[i].name;
 }
 
 int

@@ -323,30 +323,36 @@ run(struct tool *t, int argc, char **argv)
 			d.apply = true;
 		else if (c == OPTION_FOLDERS)
 			wrong = parse_folders(t, optarg, &d.folders);
-		else if (c == OPTION_SINCE && time_parse(optarg, t->now, &since) == -1)
-			wrong = tool_usage(t, "--since: '%s' is no time", optarg);
+		else if (c == OPTION_SINCE)
+			wrong = tool_time(t, optarg, &since) == EX_OK ? -1 : EX_USAGE;
 		else if (c == 'v')
 			d.verbose = true;
 	}
 	if (wrong != -1 || rc != -1)
 		return wrong != -1 ? wrong : rc;
 	if (optind + 1 != argc)
-		return tool_usage(t, "dedupe takes one mailbox");
+		return tool_usage(t, "dedupe takes one mailbox, a Maildir or an mbox");
 	tool_catch_signals();
 	return dedupe(&d, argv[optind], since);
 }
 
 const struct command cmd_dedupe = {
 	.name = "dedupe",
-	.synopsis = "[--apply] [--folders each|across|inbox] [--since TIME] [-v] [--json] MAILBOX",
+	.synopsis = "[--apply] [--folders=each|across|inbox] [--since=TIME] [-v] [--json] MAILBOX",
 	.line = "Find copies already in a mailbox; moves them aside only with --apply",
-	.details =
-	    "  --apply          move all copies but the oldest to the folder ." ASIDE_FOLDER "; Maildir only\n"
-	    "  --folders=each   compare within each folder (the default)\n"
-	    "  --folders=across also between folders, but not with those for sent, deleted, unwanted and unfinished messages\n"
-	    "  --folders=inbox  look into the inbox only\n"
-	    "  --since=TIME     only messages delivered at that time or later: a date, or an age as 7d\n"
-	    "  -v, --verbose    say which header fields of a copy differ from those of the one that stays\n",
+	.options =
+	    "      --apply             move all copies but the oldest to the folder ." ASIDE_FOLDER "; Maildir only\n"
+	    "      --folders=each      compare within each folder (the default)\n"
+	    "      --folders=across    also between folders, but not with those for sent, deleted, unwanted and unfinished\n"
+	    "                          messages\n"
+	    "      --folders=inbox     look into the inbox only\n"
+	    "      --since=TIME        only messages delivered at that time or later: a date, or an age as 7d\n"
+	    "  -v, --verbose           say which header fields of a copy differ from those of the one that stays\n",
+	.details = "Nothing is ever deleted, and without --apply nothing is changed.\n",
+	.exits = "  66  there is no such mailbox\n",
+	.examples =
+	    "  dedupdb -d joe dedupe -v /home/joe/Maildir     only look\n"
+	    "  dedupdb -d joe dedupe --apply /home/joe/Maildir\n",
 	.flags = COMMAND_MAILBOX,
 	.run = run,
 };

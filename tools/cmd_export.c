@@ -35,7 +35,7 @@ export(struct tool *t)
 	if (ledger_stat(t->ledger, &before, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
 	if (!before.exists)
-		tool_fail(EX_OK, "note: there is no ledger yet: the export is empty");
+		tool_fail(EX_OK, "note: there is no ledger yet: the export is empty; -d or -l names another one");
 	dump_head(t);
 	ret = tool_each(t, visit, &e, &err);
 	progress_end();
@@ -63,16 +63,18 @@ run(struct tool *t, int argc, char **argv)
 	tool_catch_signals();
 	rc = tool_ledger(t);
 	if (rc == EX_OK && t->ledger == NULL)
-		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none) to export");
+		return tool_no_ledger("to export");
 	return rc != EX_OK ? rc : export(t);
 }
 
 const struct command cmd_export = {
 	.name = "export",
-	.synopsis = "",
+	.synopsis = "> FILE",
 	.line = "Write every record as a line of JSON, for 'dedupdb restore'",
 	.details =
 	    "The first line says what the file is, the last one how many records there are. A file without its last line\n"
 	    "was cut off. Deliveries may run meanwhile; what they change may be in the file or not.\n",
+	.exits = "  69  the database is damaged, and what was written is no export\n",
+	.examples = "  dedupdb -d joe export >joe.jsonl\n",
 	.run = run,
 };

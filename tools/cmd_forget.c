@@ -58,7 +58,7 @@ forget(struct tool *t, struct out *o, const char *digits)
 		if (ledger_each_prefix(t->ledger, digits, t->now, visit, &m, &err) == -1)
 			return tool_err(&err, EX_UNAVAILABLE);
 		if (m.found == 0)
-			return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s", digits);
+			return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s; 'dedupdb list' shows those that there are", digits);
 		if (m.found > 1)
 			return tool_fail(EX_USAGE, "%s is the start of %llu fingerprints: give more digits", digits,
 			    (unsigned long long)m.found);
@@ -104,14 +104,14 @@ run(struct tool *t, int argc, char **argv)
 	if (rc != -1)
 		return rc;
 	if (optind == argc)
-		return tool_usage(t, "which fingerprint?");
+		return tool_usage(t, "forget takes one fingerprint or more; 'dedupdb list' shows them");
 	for (i = optind; i < argc; i++)
 		if (!view_digits(argv[i], digits))
 			return tool_usage(t, "'%s' is no fingerprint: %d to %d hex digits", argv[i], LEDGER_PREFIX_DIGITS,
 			    2 * FINGERPRINT_BYTES);
 	rc = tool_ledger(t);
 	if (rc == EX_OK && t->ledger == NULL)
-		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none) to forget anything in");
+		return tool_no_ledger("to forget anything in");
 	return rc != EX_OK ? rc : forget_all(t, argc - optind, argv + optind);
 }
 
@@ -119,6 +119,8 @@ const struct command cmd_forget = {
 	.name = "forget",
 	.synopsis = "[--json] FINGERPRINT...",
 	.line = "Delete records: the next copy of these messages is delivered",
+	.exits = "  1   no record has such a fingerprint\n",
+	.examples = "  dedupdb -d joe forget 3f9c0a6d5e1b2c47\n",
 	.details = "FINGERPRINT may be cut to its first 16 digits or more, as long as only one record starts so.\n",
 	.run = run,
 };

@@ -328,7 +328,7 @@ read_options(struct import *im, int argc, char **argv)
 {
 	enum { ALSO = OPTION_FIRST, SKIP };
 	static const struct option table[] = { { "dry-run", no_argument, NULL, 'n' }, { "also", required_argument, NULL, ALSO },
-		{ "skip", required_argument, NULL, SKIP }, TOOL_OPTIONS };
+		{ "skip", required_argument, NULL, SKIP }, TOOL_ADDRESS, TOOL_OPTIONS };
 	int c, rc, taken = EX_OK;
 
 	while ((c = tool_getopt(im->t, argc, argv, ":a:n", table, &rc)) != -1 && taken == EX_OK) {
@@ -350,14 +350,14 @@ run_import(struct import *im, int argc, char **argv)
 	if (rc != -1)
 		return rc;
 	if (optind == argc)
-		return tool_usage(im->t, "import takes one mailbox or more");
+		return tool_usage(im->t, "import takes one mailbox or more, each a Maildir or an mbox");
 	tool_catch_signals();
 	im->t->changing = !im->dry_run;
 	rc = tool_ledger(im->t);
 	if (rc != EX_OK)
 		return rc;
 	if (im->t->ledger == NULL)
-		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none) to import into");
+		return tool_no_ledger("to import into");
 	if (im->t->config->each_alias && im->t->address == NULL)
 		return tool_usage(im->t, "with alias-copies = each the recipient counts: give it with -a address");
 	return import_all(im, argc - optind, argv + optind);
@@ -382,15 +382,20 @@ run(struct tool *t, int argc, char **argv)
 
 const struct command cmd_import = {
 	.name = "import",
-	.synopsis = "[-n] [--also FOLDER]... [--skip FOLDER]... [-a address] [--json] MAILBOX...",
+	.synopsis = "[-n] [--also=FOLDER]... [--skip=FOLDER]... [-a ADDRESS] [--json] MAILBOX...",
 	.line = "Record what a Maildir or mbox already holds, so that no further copy of it is delivered",
+	.options =
+	    "  -n, --dry-run           record nothing, only say how much there is\n"
+	    "      --also=FOLDER       read this folder, too: Sent, Drafts, Trash and the like are left out\n"
+	    "      --skip=FOLDER       leave this folder out\n"
+	    TOOL_ADDRESS_HELP,
 	.details =
-	    "  -n, --dry-run   record nothing, only say how much there is\n"
-	    "  --also FOLDER   read this folder, too: Sent, Drafts, Trash and the like are left out\n"
-	    "  --skip FOLDER   leave this folder out\n"
-	    "  -a address      the messages' original recipient, for alias-copies = each\n\n"
 	    "MAILBOX is a Maildir, with its folders, or an mbox. Messages that were delivered before the window are left\n"
 	    "out. What has a record is not changed: an import can be interrupted and run again.\n",
+	.exits = "  66  a mailbox, or a message of it, can't be read; the others were recorded\n",
+	.examples =
+	    "  dedupdb -d joe import --dry-run /home/joe/Maildir\n"
+	    "  dedupdb -d joe import --also=Sent /home/joe/Maildir /var/mail/joe\n",
 	.flags = COMMAND_MAILBOX,
 	.run = run,
 };

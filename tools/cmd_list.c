@@ -154,9 +154,7 @@ static int
 read_time(const struct tool *t, const char *text, bool *have, int64_t *time)
 {
 	*have = true;
-	if (time_parse(text, t->now, time) == 0)
-		return EX_OK;
-	return tool_usage(t, "'%s' is no time: 2026-11-20, 2026-11-20T12:00:00Z, @SECONDS, or 2h for two hours ago", text);
+	return tool_time(t, text, time);
 }
 
 static int
@@ -191,16 +189,20 @@ run(struct tool *t, int argc, char **argv)
 
 const struct command cmd_list = {
 	.name = "list",
-	.synopsis = "[--since T] [--until T] [--pending] [--sort] [--json]",
+	.synopsis = "[--since=TIME] [--until=TIME] [--pending] [--sort] [--json]",
 	.line = "The records, one per line",
+	.options =
+	    "      --since=TIME        only records first seen at TIME or later\n"
+	    "      --until=TIME        only records first seen before TIME\n"
+	    "      --pending           only deliveries that were decided and did not finish\n"
+	    "      --sort              the oldest first; otherwise in the ledger's order, and at once\n",
 	.details =
-	    "  --since T   only records first seen at T or later\n"
-	    "  --until T   only records first seen before T\n"
-	    "  --pending   only deliveries that were decided and did not finish\n"
-	    "  --sort      the oldest first; otherwise in the ledger's order, and at once\n\n"
-	    "T is a date or time of ISO 8601 (2026-11-20, 2026-11-20T12:00:00Z; local time unless it names a zone),\n"
+	    "TIME is a date or time of ISO 8601 (2026-11-20, 2026-11-20T12:00:00Z; local time unless it names a zone),\n"
 	    "@SECONDS since 1970, or an age: 2h is two hours ago. Columns: fingerprint (its first 16 digits), state,\n"
 	    "first seen, age, whether it still counts, and where a pending message goes; tabs between them unless on\n"
 	    "a terminal. With --json one object per line.\n",
+	.examples =
+	    "  dedupdb list --since=2h --sort\n"
+	    "  dedupdb list --pending --json\n",
 	.run = run,
 };

@@ -50,11 +50,13 @@ run(struct tool *t, int argc, char **argv)
 
 const struct command cmd_prune = {
 	.name = "prune",
-	.synopsis = "[--older-than D] [--json]",
+	.synopsis = "[--older-than=DURATION] [--json]",
 	.line = "Delete expired records now, and say how many",
+	.options = "      --older-than=DURATION\n"
+	    "                          delivered records older than that (7d, 12h) instead of the window\n",
 	.details =
-	    "  --older-than D   delivered records older than D (7d, 12h) instead of the window\n\n"
 	    "Pending records are never pruned. Deliveries prune as they go: no timer is needed for this.\n",
+	.examples = "  dedupdb prune --older-than=30d\n",
 	.flags = COMMAND_ALL,
 	.run = run,
 };

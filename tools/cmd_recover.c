@@ -138,7 +138,11 @@ const struct command cmd_recover = {
 	.line = "Finish pending publications; run it at boot and hourly",
 	.details =
 	    "settled: published, now or before. left: the next copy of the message has to decide. dropped: it can't be\n"
-	    "finished any more and is older than the window. failed: something was in the way, which is printed; exit 75.\n",
+	    "finished any more and is older than the window. failed: something was in the way, which is printed.\n",
 	.flags = COMMAND_MAILBOX | COMMAND_ALL,
+	.exits = "  75  something failed; the next run tries again\n",
+	.examples =
+	    "  dedupdb recover\n"
+	    "  dedupdb -A recover    for all users: at boot and each hour\n",
 	.run = run,
 };

@@ -208,7 +208,7 @@ restore(struct restore *r)
 	int rc;
 
 	if (r->t->ledger == NULL)
-		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none) to restore into");
+		return tool_no_ledger("to restore into");
 	rc = restore_lines(r);
 	if (rc == EX_OK && !tool_stopped())
 		rc = judge(r);
@@ -257,11 +257,15 @@ const struct command cmd_restore = {
 	.name = "restore",
 	.synopsis = "[-n] [--json] [FILE]",
 	.line = "Take over the records of an export; what the ledger has stays as it is",
+	.options = "  -n, --dry-run           only say what would be restored\n",
 	.details =
-	    "  -n, --dry-run   only say what would be restored\n\n"
 	    "Without FILE, or as '-', standard input. A record is taken where the ledger has none, or one that has expired\n"
 	    "or can't be read. Expired ones are left out. Restore only what belongs to the mailbox as it is now: copies of\n"
 	    "a message that a restored record calls delivered are discarded. Safe beside deliveries, to interrupt, and to\n"
-	    "run again. Exit 65: the file is damaged or was cut off; its good records have been restored.\n",
+	    "run again.\n",
+	.exits =
+	    "  65  the file is damaged or was cut off; its good records have been restored\n"
+	    "  66  it can't be opened; 74 it can't be read to its end\n",
+	.examples = "  dedupdb -d joe restore joe.jsonl\n",
 	.run = run,
 };

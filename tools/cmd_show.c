@@ -60,7 +60,7 @@ show_fingerprint(struct tool *t, const char *digits)
 	struct out o;
 
 	if (t->ledger == NULL)
-		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none) to look %s up in", digits);
+		return tool_no_ledger("to look a fingerprint up in");
 	out_begin(&o, t->json);
 	out_array(&o, "records");
 	s.out = &o;
@@ -68,7 +68,7 @@ show_fingerprint(struct tool *t, const char *digits)
 		return tool_err(&err, EX_UNAVAILABLE);
 	out_end(&o);
 	if (s.seen == 0)
-		return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s", digits);
+		return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s; 'dedupdb list' shows those that there are", digits);
 	return EX_OK;
 }
 
@@ -148,7 +148,7 @@ show_file(struct tool *t, const char *file)
 static int
 run_show(struct tool *t, int argc, char **argv)
 {
-	static const struct option table[] = { TOOL_OPTIONS };
+	static const struct option table[] = { TOOL_ADDRESS, TOOL_OPTIONS };
 	char digits[FINGERPRINT_HEX];
 	int rc;
 
@@ -168,12 +168,16 @@ run_show(struct tool *t, int argc, char **argv)
 
 const struct command cmd_show = {
 	.name = "show",
-	.synopsis = "[-a address] [--json] FINGERPRINT|FILE",
+	.synopsis = "[-a ADDRESS] [--json] FINGERPRINT|FILE",
 	.line = "One record; or how a message's fingerprint is made, its record, and what would happen to a copy",
+	.options = TOOL_ADDRESS_HELP,
 	.details =
-	    "  -a address   the message's original recipient, for alias-copies = each\n\n"
 	    "FINGERPRINT may be cut to its first 16 digits or more. FILE is one message, as it came or from a Maildir;\n"
 	    "'-' is standard input. Bytes that are not printable ASCII are shown as \\xHH.\n",
+	.exits = "  1   no record has such a fingerprint; 66 FILE can't be read\n",
+	.examples =
+	    "  dedupdb show 3f9c0a6d5e1b2c47       the record behind a log line\n"
+	    "  dedupdb -l none show message.eml    how the fingerprint is made, without a ledger\n",
 	.run = run_show,
 };
 
@@ -220,7 +224,7 @@ check(struct tool *t, const char *file, bool verbose)
 static int
 run_check(struct tool *t, int argc, char **argv)
 {
-	static const struct option table[] = { { "verbose", no_argument, NULL, 'v' }, TOOL_OPTIONS };
+	static const struct option table[] = { { "verbose", no_argument, NULL, 'v' }, TOOL_ADDRESS, TOOL_OPTIONS };
 	bool verbose = false;
 	int c, rc;
 
@@ -240,13 +244,19 @@ run_check(struct tool *t, int argc, char **argv)
 
 const struct command cmd_check = {
 	.name = "check",
-	.synopsis = "[-v] [-a address] [--json] [FILE]",
+	.synopsis = "[-v] [-a ADDRESS] [--json] [FILE]",
 	.line = "For scripts: is a message new (exit 0), a duplicate (1), or can't it be said (75)",
+	.options =
+	    "  -v, --verbose           say the answer in words\n"
+	    TOOL_ADDRESS_HELP,
 	.details =
-	    "  -v           say the answer in words\n"
-	    "  -a address   the message's original recipient, for alias-copies = each\n\n"
 	    "FILE is one message; without it, or as '-', standard input. Records nothing: a later delivery decides.\n"
 	    "A delivery that was decided and did not finish counts as new: the next one finishes it.\n",
+	.exits =
+	    "  0   the message is new, or can't be identified\n"
+	    "  1   it is a duplicate\n"
+	    "  75  it can't be said; no other trouble has a code of its own\n",
+	.examples = "  dedupdb check <message; case $? in 0) echo new;; 1) echo duplicate;; *) echo unknown;; esac\n",
 	.flags = COMMAND_VERDICT,
 	.run = run_check,
 };

@@ -189,7 +189,7 @@ run(struct tool *t, int argc, char **argv)
 	if (optind < argc)
 		return tool_usage(t, "stat takes no arguments");
 	if (prometheus && t->json)
-		return tool_usage(t, "--prometheus is one format, --json another");
+		return tool_usage(t, "--prometheus is one format, --json another: choose one");
 	tool_catch_signals();
 	rc = tool_ledger(t);
 	if (rc == EX_OK)
@@ -206,9 +206,14 @@ const struct command cmd_stat = {
 	.name = "stat",
 	.synopsis = "[--json | --prometheus]",
 	.line = "Counts, times, size on disk and health of the ledger",
+	.options =
+	    "      --prometheus        print the text format that node_exporter reads from a file; with -A a label says\n"
+	    "                          whose ledger it is\n",
 	.details =
-	    "  --prometheus   the text format that node_exporter reads from a file; with -A a label says whose ledger it is\n\n"
 	    "Nothing is walked through: deliveries keep the counts. 'expired' and 'oldest' are right to a few hours.\n",
+	.examples =
+	    "  dedupdb -d joe stat\n"
+	    "  dedupdb -A stat --prometheus >dedup-lda.prom\n",
 	.flags = COMMAND_ALL,
 	.run = run,
 	.finish = finish,

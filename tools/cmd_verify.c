@@ -334,6 +334,10 @@ const struct command cmd_verify = {
 	    "as much room as the ledger, in TMPDIR or /var/tmp. Of pending deliveries the message is staged (recover\n"
 	    "publishes it), published, or absent (moved by a reader, or the next copy is delivered), or its mailbox is\n"
 	    "unreachable.\n",
+	.exits = "  1   something is wrong: what, and what to do, is printed\n",
+	.examples =
+	    "  dedupdb -d joe verify\n"
+	    "  dedupdb -A verify    for all users\n",
 	.flags = COMMAND_ALL,
 	.run = run,
 };

@@ -104,12 +104,12 @@ run(struct tool *t, int argc, char **argv)
 	if (rc != -1)
 		return rc;
 	if (argc - optind != 1 || argv[optind][0] == '\0')
-		return tool_usage(t, "why takes one Message-ID or fingerprint");
+		return tool_usage(t, "why takes one Message-ID, in quotes for the shell, or fingerprint");
 	rc = tool_ledger(t);
 	if (rc != EX_OK)
 		return rc;
 	if (t->ledger == NULL)
-		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none), so no history");
+		return tool_no_ledger("that could have a history");
 	return tell(t, argv[optind], view_digits(argv[optind], hex));
 }
 
@@ -120,6 +120,8 @@ const struct command cmd_why = {
 	.details =
 	    "MESSAGE-ID is the field's value, with or without the <>. FINGERPRINT may be cut to its first 16 digits or\n"
 	    "more. The ledger keeps as many events as 'history' of dedup-lda.conf(5) says; how far they go back is\n"
-	    "printed. Exit: 0 something is known, 1 nothing.\n",
+	    "printed.\n",
+	.exits = "  1   nothing is known of it\n",
+	.examples = "  dedupdb -d joe why '<4F2@mx.example.org>'    quoted for the shell\n",
 	.run = run,
 };

@@ -13,7 +13,7 @@ copies_add(struct copies *c, const struct copy *copy, struct err *err)
 	struct copy *all;
 
 	if (c->count == UINT32_MAX)
-		return err_set(err, STATUS_TEMP, "too many messages");
+		return err_set(err, STATUS_TEMP, "too many messages; --since compares only newer ones");
 	if (c->count == c->room) {
 		all = reallocarray(c->all, room, sizeof(*all));
 		if (all == NULL)

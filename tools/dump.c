@@ -130,7 +130,7 @@ get_head(const json_t *object, struct dump_line *line, struct err *err)
 	if (get_int(object, "version", 1, INT64_MAX, &version, err) == -1)
 		return -1;
 	if (version != VERSION)
-		return err_set(err, STATUS_USAGE, "version is %lld, and this program knows %d: a newer one wrote it",
+		return err_set(err, STATUS_USAGE, "version is %lld, and this program knows %d: a newer one wrote it, and is needed to restore it",
 		    (long long)version, VERSION);
 	if (scope == NULL)
 		return 0;

@@ -31,17 +31,35 @@ help(void)
 	size_t i;
 
 	printf("usage: dedupdb [-l ledger | -d user | -A] [-c file] [-o name=value]... [--json] command [arguments]\n\n"
+	    "Options:\n"
 	    "  -l, --ledger=LEDGER       use this ledger: bdb:FOLDER, or none\n"
 	    "  -d, --user=USER           as root: become USER first, and use that user's ledger\n"
 	    "  -A, --all                 as root: every user who has a ledger, one after the other\n"
 	    "  -c, --config=FILE         read this configuration file only\n"
-	    "  -o, --option=NAME=VALUE   set one configuration key\n"
+	    "  -o, --option=NAME=VALUE   set one configuration key; 'dedupdb help keys' lists them\n"
 	    "      --json                print JSON\n"
 	    "  -h, --help                this text; with a command: how to use it\n"
 	    "  -V, --version             print the version\n\n"
 	    "Commands:\n");
 	for (i = 0; i < COMMANDS; i++)
 		printf("  %-8s %s\n", commands[i]->name, commands[i]->line);
+	printf("  %-8s %s\n", "help", "This text; 'help COMMAND' how to use that; 'help keys' the configuration keys");
+	printf("\nExamples:\n"
+	    "  dedupdb stat                               of the user who calls\n"
+	    "  dedupdb -d joe why '<4F2@mx.example.org>'  as root, of another user\n"
+	    "  dedupdb -A verify                          of every user\n\n"
+	    "'dedupdb COMMAND --help' tells more; exit codes and all else are in dedupdb(8).\n");
+}
+
+static void
+help_keys(void)
+{
+	const char *name, *def, *allowed;
+	size_t i;
+
+	printf("Keys for -o name=value and the configuration files, with defaults, and what they may be; dedup-lda.conf(5) explains them:\n\n");
+	for (i = 0; (name = config_key_at(i, &def, &allowed)) != NULL; i++)
+		printf("  %s=%-*s %s\n", name, 36 - (int)strlen(name), def, allowed);
 }
 
 static const struct command *
@@ -55,19 +73,34 @@ find_command(const char *name)
 	return NULL;
 }
 
+/* help, help keys, help COMMAND. Returns an exit code. */
+static int
+help_on(struct tool *t, int argc, char **argv)
+{
+	const char *what = optind + 1 < argc ? argv[optind + 1] : NULL;
+
+	if (optind + 2 < argc)
+		return tool_usage(t, "help takes one command, or 'keys'");
+	if (what == NULL)
+		help();
+	else if (strcmp(what, "keys") == 0)
+		help_keys();
+	else if (find_command(what) == NULL)
+		return tool_usage(t, "there is no command '%s' to help with", what);
+	else
+		tool_help(find_command(what));
+	return EX_OK;
+}
+
 static int
 choose_command(struct tool *t, int argc, char **argv)
 {
 	if (optind >= argc)
 		return tool_usage(t, "no command");
+	if (strcmp(argv[optind], "help") == 0)
+		return help_on(t, argc, argv);
 	t->command = find_command(argv[optind]);
-	if (t->command == NULL) {
-		if (strcmp(argv[optind], "help") != 0)
-			return tool_usage(t, "unknown command '%s'", argv[optind]);
-		help();
-		return EX_OK;
-	}
-	return -1;
+	return t->command != NULL ? -1 : tool_usage(t, "unknown command '%s'", argv[optind]);
 }
 
 /* Returns an exit code, or -1: run the command at argv[optind]. */

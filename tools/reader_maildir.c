@@ -473,7 +473,7 @@ check_maildir(const struct maildir_reader *m, struct err *err)
 	int fd = open_part(m, "", "cur");
 
 	if (fd == -1 && errno == ENOENT)
-		return err_set(err, STATUS_TEMP, "folder %s: is no Maildir: it has no cur", m->base.options.path);
+		return err_set(err, STATUS_TEMP, "folder %s: is no Maildir: it has no cur; name the folder that has cur, new and tmp", m->base.options.path);
 	if (fd == -1)
 		return list_error(m, "", err);
 	close(fd);

@@ -57,7 +57,7 @@ lock_shared(const struct mbox_reader *m, short type, struct err *err)
 	/* A file system without locks has none to wait for. */
 	while (fcntl(m->fd, F_OFD_SETLK, &fl) == -1 && (errno == EAGAIN || errno == EACCES || errno == EINTR)) {
 		if (clock_ms() >= deadline)
-			return err_set(err, STATUS_TEMP, "mbox %s: is locked by another program", m->base.options.path);
+			return err_set(err, STATUS_TEMP, "mbox %s: is locked by another program: try again, or with a longer lock-timeout", m->base.options.path);
 		clock_sleep_ms(10);
 	}
 	return 0;
@@ -67,7 +67,7 @@ static int
 changed(struct mbox_reader *m, struct err *err)
 {
 	m->changed = true;
-	return err_set(err, STATUS_TEMP, "mbox %s: was rewritten while it was read", m->base.options.path);
+	return err_set(err, STATUS_TEMP, "mbox %s: was rewritten while it was read: try again", m->base.options.path);
 }
 
 /* Fill the window from `offset` on. */

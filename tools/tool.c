@@ -89,6 +89,20 @@ tool_usage(const struct tool *t, const char *fmt, ...)
 }
 
 int
+tool_no_ledger(const char *what)
+{
+	return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none) %s; -l names one", what);
+}
+
+int
+tool_time(const struct tool *t, const char *text, int64_t *time)
+{
+	if (time_parse(text, t->now, time) == 0)
+		return EX_OK;
+	return tool_usage(t, "'%s' is no time: 2026-11-20, 2026-11-20T12:00:00Z, @SECONDS, or 2h for two hours ago", text);
+}
+
+int
 tool_err(const struct err *err, int code)
 {
 	if (err->status == STATUS_CONFIG)
@@ -131,15 +145,47 @@ tool_line_begin(const struct tool *t)
 void
 tool_help(const struct command *command)
 {
-	printf("usage: dedupdb [options] %s %s\n\n%s.\n", command->name, command->synopsis, command->line);
+	printf("usage: dedupdb [options] %s%s%s\n\n%s.\n\nOptions:\n", command->name, command->synopsis[0] != '\0' ? " " : "",
+	    command->synopsis, command->line);
+	if (command->options != NULL)
+		fputs(command->options, stdout);
+	printf("      --json              print JSON\n"
+	    "  -h, --help              this text\n");
 	if (command->details != NULL)
 		printf("\n%s", command->details);
+	printf("\nExit codes:\n");
+	if (command->flags & COMMAND_VERDICT)
+		fputs(command->exits, stdout);
+	else
+		printf("  0   done\n%s  and 64 the command line is wrong, 69 the ledger can't be used, 75 trouble that may pass; dedupdb(8) has all\n",
+		    command->exits != NULL ? command->exits : "");
+	if (command->examples != NULL)
+		printf("\nExamples:\n%s", command->examples);
 	printf("\n'dedupdb --help' tells the options that come before the command.\n");
+}
+
+/* What a long option that getopt did not take may have meant: several options begin so, and are told; or no option does. */
+static int
+wrong_long(const struct tool *t, const char *word, const struct option *table)
+{
+	size_t len = strcspn(word + 2, "=");
+	char several[ERR_TEXT] = "";
+	const struct option *o;
+	int n = 0;
+
+	for (o = table; o->name != NULL; o++)
+		if (strncmp(o->name, word + 2, len) == 0) {
+			snprintf(several + strlen(several), sizeof(several) - strlen(several), "%s--%s", n > 0 ? ", " : "", o->name);
+			n++;
+		}
+	if (n > 1)
+		return tool_usage(t, "'%s' may be %s", word, several);
+	return tool_usage(t, "unknown option '%s'", word);
 }
 
 /* What getopt did not like, in one line. */
 static int
-wrong_option(const struct tool *t, char **argv, int c)
+wrong_option(const struct tool *t, char **argv, int c, const struct option *table)
 {
 	const char *word = argv[optind - 1];
 
@@ -148,7 +194,7 @@ wrong_option(const struct tool *t, char **argv, int c)
 	if (strncmp(word, "--", 2) == 0 && optopt != 0)
 		return tool_usage(t, "option '%s' takes no value", word);
 	if (strncmp(word, "--", 2) == 0)
-		return tool_usage(t, "unknown option '%s'", word);
+		return wrong_long(t, word, table);
 	return tool_usage(t, "unknown option '-%c'", optopt);
 }
 
@@ -179,7 +225,7 @@ tool_getopt(struct tool *t, int argc, char **argv, const char *options, const st
 			}
 			/* FALLTHROUGH */
 		case ':':
-			*rc = wrong_option(t, argv, c);
+			*rc = wrong_option(t, argv, c, table);
 			return -1;
 		default:
 			return c;
@@ -214,7 +260,7 @@ become(struct tool *t, const char *name)
 	if (user_named(&t->user, name, &err) == -1)
 		return tool_fail(err.status == STATUS_NOUSER ? EX_NOUSER : EX_TEMPFAIL, "user %s: %s", name, err.text);
 	if (geteuid() != 0)
-		return t->user->uid == geteuid() ? EX_OK : tool_fail(EX_NOPERM, "-d %s: only root can become another user", name);
+		return t->user->uid == geteuid() ? EX_OK : tool_fail(EX_NOPERM, "-d %s: only root can become another user: run it as root", name);
 	if (user_become(t->user, &err) == -1)
 		return tool_err(&err, EX_NOPERM);
 	return EX_OK;

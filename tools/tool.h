@@ -36,7 +36,12 @@ struct command {
 	const char *name;
 	const char *synopsis;	/* what follows the name */
 	const char *line;	/* what it does, in one line */
-	const char *details;	/* further lines for --help, each with its newline, or NULL */
+	/* For --help. Lines with their newlines; options as `  -x, --long=VALUE`, the text from column 26 on, since shells complete what
+	 * stands there. NULL: none */
+	const char *options;	/* but for --json and --help, which every command has */
+	const char *details;
+	const char *exits;	/* exit codes with a meaning of their own */
+	const char *examples;
 	unsigned flags;		/* enum command_flag */
 	/* argv[0] is the command's name. Returns the exit code. */
 	int (*run)(struct tool *t, int argc, char **argv);
@@ -84,7 +89,10 @@ int tool_each(struct tool *t, ledger_visit *visit, void *arg, struct err *err);
 enum { OPTION_JSON = 256, OPTION_HELP, OPTION_FIRST };
 #define TOOL_OPTIONS \
 	{ "json", no_argument, NULL, OPTION_JSON }, { "help", no_argument, NULL, OPTION_HELP }, { NULL, 0, NULL, 0 }
-/* getopt_long that deals with --json, --help and mistakes itself. Returns the option, or -1 at the end: the command then returns
+/* The original recipient, for commands that make fingerprints; and what their --help says of it. */
+#define TOOL_ADDRESS { "address", required_argument, NULL, 'a' }
+#define TOOL_ADDRESS_HELP "  -a, --address=ADDRESS   the original recipient, for alias-copies = each\n"
+/* getopt_long that deals with --json, -h, --help and mistakes itself. Returns the option, or -1 at the end: the command then returns
  * *rc, unless that is -1. `options` starts with ':'. */
 int tool_getopt(struct tool *t, int argc, char **argv, const char *options, const struct option *table, int *rc);
 /* Say how the command is used. */
@@ -94,6 +102,10 @@ void tool_help(const struct command *command);
 int tool_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same for a wrong command line, with a hint; returns EX_USAGE. */
 int tool_usage(const struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* For a command that is nothing without a ledger, when the configuration has none: says so, and what it was wanted for. */
+int tool_no_ledger(const char *what);
+/* A point in time from the command line. Returns an exit code. */
+int tool_time(const struct tool *t, const char *text, int64_t *time);
 /* Print err; the exit code is the one for its status, or `code` for a passing trouble. */
 int tool_err(const struct err *err, int code);
 /* The result of a command: with -A it begins with whose it is. */

@@ -135,7 +135,7 @@ users_each(struct tool *t, int argc, char **argv, int (*work)(struct tool *t, in
 	size_t i;
 
 	if (geteuid() != 0)
-		return tool_fail(EX_NOPERM, "-A: only root can become other users");
+		return tool_fail(EX_NOPERM, "-A: only root can become other users: run it as root");
 	worst = check_system(t);
 	if (worst == EX_OK)
 		worst = add_listed(&names);
