@@ -52,12 +52,15 @@ plays 'power: sync=auto on a file system that needs strict is found out' "$BUILD
 for way in link replace; do
 	plays "dedupe, killed: to move files by $way is found out" "$BUILD/tests/dedupe_kill" -w $way "$D"
 done
+plays 'dedupdb, killed: a ledger that goes away is found out' "$BUILD/tests/tool_kill" -w -q -S 1/3 -s restore "$D"
 all=
 [ "$CRASH" != full ] || all=-a
 plays 'dedupe, killed before its system calls' "$BUILD/tests/dedupe_kill" $all "$D"
 plays 'dedupe, with a reader and a delivery at its system calls' "$BUILD/tests/dedupe_kill" -b $all "$D"
 if [ "$CRASH" = full ]; then
 	plays 'killed before and after every system call' "$BUILD/tests/kill" -a -j "$JOBS" -S "$SHARE" "$D"
+	plays 'dedupdb, killed before and after every system call of every command' \
+	    "$BUILD/tests/tool_kill" -a -j "$JOBS" -S "$SHARE" "$D"
 	plays 'every system call fails' "$BUILD/tests/fault" -j "$JOBS" -S "$SHARE" "$D"
 	plays 'the power is cut anywhere' "$BUILD/tests/power" -j "$JOBS" -S "$SHARE" -r "$SEED" "$D"
 	plays 'the ledger is damaged in every way' "$BUILD/tests/damage" -j "$JOBS" -S "$SHARE" -s "$SEED" "$D"
@@ -67,6 +70,7 @@ if [ "$CRASH" = full ]; then
 	done
 else
 	plays 'killed before every system call' "$BUILD/tests/kill" -q "$D"
+	plays 'dedupdb, killed in every command' "$BUILD/tests/tool_kill" -q -r "$SEED" "$D"
 	plays 'system calls fail' "$BUILD/tests/fault" -q -p defer "$D"
 	plays 'the ledger is damaged' "$BUILD/tests/damage" -q -s "$SEED" "$D"
 	plays 'the power is cut' "$BUILD/tests/power" -q -n 1 -r "$SEED" "$D"

@@ -347,7 +347,7 @@ void
 world_make(struct world *w, const struct scene *scene, const char *folder, const char *build, const char *wrong,
     const char *const *more)
 {
-	static const char *const names[MAILS] = { "one", "two", "target", "other" };
+	static const char *const names[MAILS] = { "one", "two", "target", "other", "newcomer" };
 	char keep[PATH_MAX];
 	size_t i;
 

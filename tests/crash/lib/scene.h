@@ -2,7 +2,7 @@
  * Scenes: what is in the mailbox and in the ledger when the delivery that is to be disturbed begins.
  *
  * A world is one worker's copy of a scene, below a folder of its own: root/ has the mailbox (M or box), the ledger L and the log;
- * the messages lie beside it. Four of them: two old ones that were delivered before, the target, and another one.
+ * the messages lie beside it: two old ones that were delivered before, the target, another one, and one that is always new.
  */
 #ifndef SCENE_H
 #define SCENE_H
@@ -38,7 +38,7 @@ enum beside {
 	BESIDE_RECOVER_KILLED
 };
 
-enum { OLD_ONE, OLD_TWO, TARGET, OTHER, MAILS };
+enum { OLD_ONE, OLD_TWO, TARGET, OTHER, NEWCOMER, MAILS };
 
 struct scene {
 	const char *name;
