@@ -6,6 +6,8 @@ SBINDIR ?= $(PREFIX)/sbin
 LIBEXECDIR ?= $(PREFIX)/libexec/dedup-lda
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/dedup-lda
+BASHCOMPDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHCOMPDIR ?= $(PREFIX)/share/zsh/site-functions
 DESTDIR ?=
 BUILD ?= build
 VERSION = $(shell sed -n 's/.*DEDUP_LDA_VERSION "\(.*\)"/\1/p' include/version.h)
@@ -226,10 +228,10 @@ INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,
 PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g' \
 	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g'
 
-## install: programs, manual and examples below DESTDIR and PREFIX
+## install: programs, manual, examples and completion for bash and zsh below DESTDIR and PREFIX
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
-		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR)
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR)
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda-nss $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)/dedup-lda.new
 	mv -f $(DESTDIR)$(BINDIR)/dedup-lda.new $(DESTDIR)$(BINDIR)/dedup-lda
@@ -237,6 +239,9 @@ install: all
 	$(INSTALL) -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 $(filter %.7,$(MANUALS)) $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(MANDIR)/man8
+	$(INSTALL) -m 644 completion/dedup-lda.bash $(DESTDIR)$(BASHCOMPDIR)/dedup-lda
+	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb
+	$(INSTALL) -m 644 completion/_dedup-lda $(DESTDIR)$(ZSHCOMPDIR)
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(DOCDIR)
 	for folder in examples $(wildcard examples/*/); do \
 		$(INSTALL) -d $(DESTDIR)$(DOCDIR)/$$folder || exit 1; \
@@ -250,6 +255,7 @@ install: all
 ## uninstall: remove what install put there
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedupdb $(INSTALLED_MANUALS)
+	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
 	rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
 	rm -rf $(DESTDIR)$(DOCDIR)
 

@@ -1,13 +1,13 @@
 #!/bin/sh
 # What dedupdb says of itself: --help of each command names what the command accepts and nothing else, and mistakes hint at it.
-# shellcheck source=tests/e2e/tap.sh
 here=$PWD
+# shellcheck source=tests/e2e/tap.sh
 . "${0%/*}/tap.sh"
 
 tool() { "$BUILD/dedupdb" "$@" >out 2>err </dev/null; }
 # The options that a help text in `out` names, short ones and long ones, one in each line.
 named() {
-	sed -n '/^Options:/,/^$/s/^ \{2,6\}\(-[^ ,]*\(, --[^ ]*\)*\).*/\1/p' out | tr ', ' '\n\n' | sed 's/=.*//; /^$/d' | sort -u
+	sed -n '/^Options:/,/^$/s/^ \{2,6\}\(-[^ ,]*\(, --[^ ]*\)*\).*/\1/p' out | tr -s ', ' '\n' | sed 's/=.*//; /^$/d' | sort -u
 }
 unknown() { grep -Fq "unknown option '$1'" err; }
 letters='a b c d e f g h i j k l m n o p q r s t u v w x y z A B C D E F G H I J K L M N O P Q R S T U V W X Y Z'
@@ -27,17 +27,18 @@ accepted() {
 		fi
 	done | sort -u
 }
+# shellcheck disable=SC2013 # options have no blanks
 # Is each accepted one named, and does nothing else begin so?
 covers() {
 	wrong=
-	for option in $(cat accepted); do
+	for option in $(cat accepted.txt); do
 		case $option in
-		--?) [ "$(grep -c -- "^$option" named)" -eq 1 ] || wrong="$wrong $option" ;;
-		*) grep -qx -- "$option" named || wrong="$wrong $option" ;;
+		--?) [ "$(grep -c -- "^$option" named.txt)" -eq 1 ] || wrong="$wrong $option" ;;
+		*) grep -qx -- "$option" named.txt || wrong="$wrong $option" ;;
 		esac
 	done
-	for option in $(cat named); do
-		grep -qx -- "$option" accepted || grep -qx -- "$(expr "x$option" : 'x\(--.\)')" accepted || wrong="$wrong $option"
+	for option in $(cat named.txt); do
+		grep -qx -- "$option" accepted.txt || grep -qx -- "$(expr "x$option" : 'x\(--.\)')" accepted.txt || wrong="$wrong $option"
 	done
 	[ -z "$wrong" ] || diag "named or accepted, but not both:$wrong"
 	[ -z "$wrong" ]
@@ -46,8 +47,8 @@ covers() {
 tool --help
 is "$? $(lines err)" '0 0' 'help: exit 0, nothing on standard error'
 cp out help
-named >named
-accepted >accepted
+named >named.txt
+accepted >accepted.txt
 ok 'it names every option that comes before a command' covers
 commands=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' help | grep -vx help)
 ok 'it names the commands' test "$(echo "$commands" | wc -l)" -ge 13
@@ -57,8 +58,8 @@ for command in $commands; do
 	matches "$(head -n 1 out)" "^usage: dedupdb \[options\] $command( |\$)" "$command --help: how it is called"
 	ok "$command --help: exit codes and the page that has all" grep -q 'dedupdb --help\|dedupdb(8)' out
 	cp out expected
-	named >named
-	accepted "$command" >accepted
+	named >named.txt
+	accepted "$command" >accepted.txt
 	ok "$command --help names every option that it takes" covers
 	for way in "$command -h" "help $command"; do
 		# shellcheck disable=SC2086 # two words
@@ -72,7 +73,8 @@ for command in $commands; do
 	is "$(cat err)" "dedupdb: unknown option '--wrong'; try 'dedupdb $command --help'" "$command with a wrong option: what to do"
 	is "$(lines out)" 0 "$command with a wrong option: nothing on standard output"
 	ok "the manual has $command" grep -Eq "^\.It (Xo )?Cm $command( |\$)" "$here/man/dedupdb.8"
-	for option in $(grep -e '^--' named); do
+	# shellcheck disable=SC2013
+	for option in $(grep -e '^--' named.txt); do
 		case $option in --json | --help) continue ;; esac
 		ok "the manual has $command $option" grep -q "Fl -${option#--}\( \|\$\|=\)" "$here/man/dedupdb.8"
 	done
