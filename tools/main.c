@@ -21,7 +21,7 @@
 static const struct command *const commands[] = {
 	&cmd_stat, &cmd_list, &cmd_show, &cmd_why, &cmd_check, &cmd_prune, &cmd_forget, &cmd_recover,
 	&cmd_import, &cmd_export, &cmd_restore, &cmd_verify,
-	&cmd_dedupe,
+	&cmd_dedupe, &cmd_gaps,
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -155,8 +155,21 @@ check_all(const struct tool *t)
 	if (t->user_name != NULL)
 		return tool_usage(t, "-A is every user, -d one");
 	if ((t->command->flags & COMMAND_ALL) == 0)
-		return tool_usage(t, "-A goes with stat, prune, recover and verify");
+		return tool_usage(t, "-A goes with stat, prune, recover, verify and gaps");
 	return -1;
+}
+
+static int
+prepare_command(struct tool *t, int argc, char **argv)
+{
+	int first = optind, rc;
+
+	if (t->command->prepare == NULL)
+		return -1;
+	optind = 0;
+	rc = t->command->prepare(t, argc - first, argv + first);
+	optind = first;
+	return rc;
 }
 
 static int
@@ -230,11 +243,13 @@ main(int argc, char **argv)
 	struct tool t = { .now = clock_now() };
 	int rc, stopped;
 
-	umask(077);
+	t.umask = umask(077);
 	signal(SIGPIPE, SIG_IGN);	/* a reader that goes away must not stop a change half-way */
 	rc = read_options(&t, argc, argv);
 	if (rc == -1)
 		rc = check_all(&t);
+	if (rc == -1)
+		rc = prepare_command(&t, argc, argv);
 	if (rc == -1)
 		rc = open_gathered(&t);
 	if (rc == -1) {

@@ -7,6 +7,8 @@
 #ifndef TOOL_H
 #define TOOL_H
 
+#include <sys/types.h>
+
 #include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,6 +45,9 @@ struct command {
 	const char *exits;	/* exit codes with a meaning of their own */
 	const char *examples;
 	unsigned flags;		/* enum command_flag */
+	/* Reads the options, once, before -A makes its children, for a command whose finish must know them; or NULL: run does. argv as for
+	 * run. Returns an exit code, or -1 to go on. */
+	int (*prepare)(struct tool *t, int argc, char **argv);
 	/* argv[0] is the command's name. Returns the exit code. */
 	int (*run)(struct tool *t, int argc, char **argv);
 	/* Called once after run, with -A after the last user, unless it is NULL: prints what was collected in t->gathered. Returns an
@@ -64,6 +69,8 @@ struct tool {
 	const char *address;	/* original recipient, for alias-copies = each; a command's option may set it before tool_load() */
 
 	int64_t now;		/* s; one for the whole run */
+	mode_t umask;		/* of whoever called; ours is 077 */
+	const void *options;	/* what prepare has read; the command's own */
 	FILE *gathered;		/* for commands with `finish`: in memory, and shared with the processes of -A */
 
 	/* made by tool_load and tool_ledger */
@@ -124,6 +131,6 @@ int tool_stopped(void);
 
 extern const struct command cmd_stat, cmd_list, cmd_show, cmd_why, cmd_check, cmd_prune, cmd_forget, cmd_recover;
 extern const struct command cmd_import, cmd_export, cmd_restore, cmd_verify;
-extern const struct command cmd_dedupe;
+extern const struct command cmd_dedupe, cmd_gaps;
 
 #endif

@@ -1,0 +1,128 @@
+/*
+ * dedupdb gaps: where and after how long copies were made, in the terminal, as JSON, or as a page for another postmaster.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gaps.h"
+#include "replace_file.h"
+#include "tool.h"
+
+static bool
+to_stdout(const struct gaps_query *query)
+{
+	return query->html != NULL && strcmp(query->html, "-") == 0;
+}
+
+static int
+prepare(struct tool *t, int argc, char **argv)
+{
+	enum { SINCE = OPTION_FIRST, HOST, HTML };
+	static const struct option table[] = {
+		{ "since", required_argument, NULL, SINCE }, { "host", required_argument, NULL, HOST },
+		{ "html", required_argument, NULL, HTML }, TOOL_OPTIONS
+	};
+	static struct gaps_query query;
+	int c, rc, bad = EX_OK;
+
+	t->options = &query;
+	query.by_root = geteuid() == 0;
+	while ((c = tool_getopt(t, argc, argv, ":", table, &rc)) != -1 && bad == EX_OK) {
+		if (c == SINCE) {
+			query.has_since = true;
+			bad = tool_time(t, optarg, &query.since);
+		} else if (c == HOST)
+			query.host = optarg;
+		else
+			query.html = optarg;
+	}
+	if (bad != EX_OK || rc != -1)
+		return bad != EX_OK ? bad : rc;
+	if (optind < argc)
+		return tool_usage(t, "gaps takes no arguments");
+	if (query.html != NULL && query.html[0] == '\0')
+		return tool_usage(t, "--html needs the name of a file, or - for standard output");
+	if (t->json && to_stdout(&query))
+		return tool_usage(t, "--json and the page can't both go to standard output");
+	return -1;
+}
+
+static int
+run(struct tool *t, int argc, char **argv)
+{
+	int rc;
+
+	(void)argc;
+	(void)argv;
+	tool_catch_signals();
+	rc = tool_ledger(t);
+	if (rc != EX_OK)
+		return rc;
+	if (t->ledger == NULL)
+		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none), so no history");
+	return gaps_gather(t, t->options);
+}
+
+/* Root became the owner of the ledger before it was opened. */
+static int
+refused(const struct gaps_query *query, const struct err *err)
+{
+	if (query->by_root && geteuid() != 0)
+		return tool_fail(EX_CANTCREAT, "%s (as the owner of the ledger; '--html - >FILE' writes it as root)", err->text);
+	return tool_err(err, EX_CANTCREAT);
+}
+
+static int
+write_page(const struct tool *t, const struct gaps_report *r)
+{
+	struct replacement file;
+	struct err err;
+
+	if (to_stdout(&r->query)) {
+		gaps_html(r, stdout);
+		return EX_OK;
+	}
+	if (replace_open(&file, r->query.html, &err) == -1)
+		return refused(&r->query, &err);
+	gaps_html(r, file.f);
+	return replace_commit(&file, 0644 & ~t->umask, &err) == 0 ? EX_OK : refused(&r->query, &err);
+}
+
+static int
+finish(struct tool *t)
+{
+	struct gaps_report r;
+	int rc;
+
+	rc = gaps_read(&r, t, t->options);
+	if (rc == EX_OK && tool_stopped() == 0 && (r.totals.ledgers > 0 || t->all)) {	/* otherwise run has failed and said so */
+		if (r.query.html != NULL)
+			rc = write_page(t, &r);
+		if (t->json)
+			gaps_json(&r);
+		else if (r.query.html == NULL)
+			gaps_text(&r);
+	}
+	gaps_free(&r);
+	return rc;
+}
+
+const struct command cmd_gaps = {
+	.name = "gaps",
+	.synopsis = "[--since T] [--host NAME] [--json] [--html FILE]",
+	.line = "At which hops copies were made, and after how long",
+	.details =
+	    "  --since T     only what was done at T or later, as with 'dedupdb list'\n"
+	    "  --host NAME   only hops that this host, or one of this domain, has part in\n"
+	    "  --html FILE   write a page for the postmaster of the other side instead; - is standard output\n\n"
+	    "The most frequent hop first: copies, median and range of their delays, sender and receiver, the likely\n"
+	    "cause, and how that is known. The delay is the time between two acceptances of a message at the receiver:\n"
+	    "the sender's wait for the reply, and the time until its next try. So a delay below 10 minutes shows that\n"
+	    "the sender lost the connection or did not wait 10 minutes; a longer one shows nothing of the kind.\n"
+	    "It reaches back as far as the ledger's events ('history' of dedup-lda.conf(5)).\n",
+	.flags = COMMAND_ALL,
+	.prepare = prepare,
+	.run = run,
+	.finish = finish,
+};
