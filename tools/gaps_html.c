@@ -229,7 +229,7 @@ put_newest(const struct gaps_hop *hop, FILE *f)
 	const struct gaps_copy *copy;
 	size_t i;
 
-	element(f, "<h3>", gaps_sender(hop), " to ");
+	element(f, "<section>\n<h3>", gaps_sender(hop), " to ");
 	html_text(f, gaps_receiver(hop));
 	fputs("</h3>\n<table class=\"small newest\">\n<thead><tr><th scope=\"col\">Arrived</th><th scope=\"col\">Delay</th>"
 	    "<th scope=\"col\">Queue id</th></tr></thead>\n<tbody>\n", f);
@@ -241,7 +241,7 @@ put_newest(const struct gaps_hop *hop, FILE *f)
 		put_delay(f, copy->delay);
 		element(f, "</td><td><code>", copy->queue_id[0] != '\0' ? copy->queue_id : "-", "</code></td></tr>\n");
 	}
-	fputs("</tbody>\n</table>\n", f);
+	fputs("</tbody>\n</table>\n</section>\n", f);
 }
 
 static void
@@ -253,8 +253,10 @@ put_examples(const struct gaps_report *r, FILE *f)
 		return;
 	fprintf(f, "<h2>The newest copies</h2>\n<p>Of each hop the newest, at most %d. The queue id is the receiver's for the copy, where it "
 	    "is known: it can be looked up in its log.</p>\n", GAPS_NEWEST);
+	fputs("<div class=\"examples\">\n", f);
 	for (i = 0; i < shown(r); i++)
 		put_newest(&r->hops[i], f);
+	fputs("</div>\n", f);
 }
 
 void

@@ -40,12 +40,13 @@ const char gaps_style[] =
     "th,td{text-align:left;vertical-align:top;padding:.55rem .9rem .55rem 0;border-bottom:1px solid var(--line)}\n"
     "thead th{color:var(--soft);font-size:.85rem;font-weight:500}\n"
     "tbody th{font-weight:600}\n"
-    ".host{overflow-wrap:anywhere;width:24%}\n"
+    ".host{overflow-wrap:anywhere;width:21%}\n"
     ".delay{width:15%}\n"
-    ".cause{width:34%}\n"
-    ".number,.short{white-space:nowrap}\n"
+    ".cause{width:40%}\n"
+    "time,.number,.short{white-space:nowrap}\n"
     "table.small{width:auto}\n"
     ".small th,.small td{padding:.3rem 1.5rem .3rem 0;font-weight:400}\n"
+    ".examples{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,24rem),1fr));column-gap:2rem}\n"
     "td p{margin:0 0 .35rem}\n"
     "@media(max-width:46rem){body{padding:1.25rem 1rem 2rem}h1{font-size:1.45rem}figure{padding:.75rem}\n"
     ".stack thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}\n"
@@ -55,7 +56,7 @@ const char gaps_style[] =
     ".stack th,.stack td{display:block;width:auto;border:0;padding:0}\n"
     ".stack .host,.stack .cause{grid-column:1/-1}\n"
     ".stack [data-label]::before{content:attr(data-label);display:block;color:var(--soft);font-size:.8rem;font-weight:400}\n"
-    ".small th,.small td{padding-right:1rem}}\n"
+    ".small{font-size:.95rem}.small th,.small td{padding-right:.75rem}}\n"
     "@media print{body{max-width:none;padding:0}li,figure,tr{break-inside:avoid}}\n";
 
 const char gaps_explanation[] =

@@ -68,7 +68,7 @@ draw_marks(const struct scale *s, FILE *f)
 		/* one is higher, the next lower: on a phone they are close together */
 		fprintf(f, "<line class=\"mark\" x1=\"%.2f%%\" y1=\"%d\" x2=\"%.2f%%\" y2=\"%d\"/>\n", x, mark % 2 == 0 ? 18 : 36, x,
 		    TOP + HEIGHT);
-		fprintf(f, "<text class=\"mark\" x=\"%.2f%%\" y=\"%d\">%d min</text>\n", x, mark % 2 == 0 ? 12 : 30,
+		fprintf(f, "<text class=\"mark\" x=\"%.2f%%\" y=\"%d\">%dm</text>\n", x, mark % 2 == 0 ? 12 : 30,
 		    (int)(gaps_marks[mark] / 60));
 	}
 }
@@ -97,7 +97,7 @@ draw_axis(const struct scale *s, FILE *f)
 	static const struct {
 		int64_t edge;
 		const char *name;
-	} ticks[] = { { 1, "1 s" }, { 10, "10 s" }, { 60, "1 min" }, { 600, "10 min" }, { 3600, "1 h" }, { 86400, "1 day" } };
+	} ticks[] = { { 1, "1s" }, { 10, "10s" }, { 60, "1m" }, { 600, "10m" }, { 3600, "1h" }, { 86400, "1d" }, { 604800, "7d" } };
 	size_t i, k;
 
 	fprintf(f, "<line class=\"axis\" x1=\"%.2f%%\" y1=\"%d\" x2=\"100%%\" y2=\"%d\"/>\n", LEFT, TOP + HEIGHT, TOP + HEIGHT);

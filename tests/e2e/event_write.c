@@ -1,11 +1,11 @@
 /*
  * event_write FOLDER: write events into the ledger in that folder, as its deliveries do, for what takes days or other people's servers.
  *
- * Each line of standard input is an event: blank-separated fields
+ * Each line of standard input that is not empty is an event: blank-separated fields
  *
  *	KIND TIME FIRST GAP PROOF SENDER RECEIVER QUEUE-ID
  *
- * KIND as in `dedupdb why`; TIME and FIRST in s since 1970, or -S for S seconds ago; GAP in s, or ? for an unknown one; PROOF its number,
+ * KIND as in `dedupdb why`; TIME and FIRST in s since 1970, or -S for S seconds ago; GAP in s, or none if it is not known; PROOF its number,
  * 128 more if it is sure; names may have \xHH for any byte, and - is an empty one.
  */
 #include <sys/stat.h>
@@ -80,6 +80,8 @@ main(int argc, char **argv)
 	if (dir == -1)
 		die(argv[1]);
 	while (fgets(line, sizeof(line), stdin) != NULL) {
+		if (line[0] == '\n')
+			continue;
 		for (i = 0; i < 8; i++) {
 			field[i] = strtok(i == 0 ? line : NULL, " \n");
 			if (field[i] == NULL)
@@ -89,7 +91,7 @@ main(int argc, char **argv)
 		event.kind = kind_of(field[0]);
 		event.time = time_of(field[1]);
 		event.first = time_of(field[2]);
-		event.gap = strcmp(field[3], "?") == 0 ? GAP_UNKNOWN : atoll(field[3]);
+		event.gap = strcmp(field[3], "none") == 0 ? GAP_UNKNOWN : atoll(field[3]);
 		event.proof = (unsigned int)atoi(field[4]);
 		name_of(field[5], event.sender, sizeof(event.sender));
 		name_of(field[6], event.receiver, sizeof(event.receiver));
