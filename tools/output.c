@@ -1,6 +1,7 @@
 /*
  * One object as text or JSON. See output.h; how times and sizes are written is in format.c.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -14,7 +15,7 @@
 static _Noreturn void
 no_memory(void)
 {
-	fputs("dedupdb: no memory\n", stderr);
+	fprintf(stderr, "%s: no memory\n", program_invocation_short_name);
 	_exit(EX_TEMPFAIL);
 }
 

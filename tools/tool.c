@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 
 #include <pwd.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,36 +13,7 @@
 #include "fs.h"
 #include "tool.h"
 
-static volatile sig_atomic_t stopped_by;
 static const char *about;	/* whose ledger it is, if there are several */
-
-static void
-on_signal(int sig)
-{
-	stopped_by = sig;
-}
-
-void
-tool_catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa, old;
-	size_t i;
-
-	memset(&sa, 0, sizeof(sa));
-	sigemptyset(&sa.sa_mask);
-	sa.sa_handler = on_signal;
-	sa.sa_flags = SA_RESTART | (int)SA_RESETHAND;
-	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
-		if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)	/* nohup stays in force */
-			sigaction(signals[i], &sa, NULL);
-}
-
-int
-tool_stopped(void)
-{
-	return stopped_by;
-}
 
 static void
 complain(const char *text, const char *hint)

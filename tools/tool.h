@@ -21,6 +21,7 @@
 #include "output.h"
 #include "progress.h"
 #include "status.h"
+#include "stop.h"
 #include "user.h"
 
 #define EXIT_UNKNOWN 1		/* what was asked for is not there; for check: a duplicate */
@@ -123,11 +124,6 @@ void tool_line_begin(const struct tool *t);
 void tool_about(const char *name);
 /* A remark that does not change the exit code. Fits the notice of ledgers and mailboxes. */
 void tool_notice(void *arg, const char *text);
-
-/* From here on a first SIGINT, SIGTERM or SIGHUP only sets what tool_stopped() returns, so that work ends between two records; a
- * second one kills. */
-void tool_catch_signals(void);
-int tool_stopped(void);
 
 extern const struct command cmd_stat, cmd_list, cmd_show, cmd_why, cmd_check, cmd_prune, cmd_forget, cmd_recover;
 extern const struct command cmd_import, cmd_export, cmd_restore, cmd_verify;
