@@ -36,10 +36,12 @@ ifeq ($(LINK),static)
 AGENT_LINK = -static-pie
 AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --static --libs $(AGENT_PKGS))
 LIBS = -Wl,-Bstatic $(AGENT_LIBS) -Wl,-Bdynamic
+GAP_LIBS = -Wl,-Bstatic -lssl $(AGENT_LIBS) -Wl,-Bdynamic
 else
 AGENT_LINK = -pie
 AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
 LIBS = $(AGENT_LIBS)
+GAP_LIBS = -lssl $(AGENT_LIBS)
 endif
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
@@ -48,9 +50,11 @@ object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_OBJECTS = $(call object,$(wildcard dedupdb/*.c))
 AGENT_OBJECTS = $(call object,lda/main.c lda/no_nss.c)
 LDA_OBJECTS = $(call object,$(filter-out lda/main.c lda/no_nss.c lda/nss_main.c,$(wildcard lda/*.c)))
-TOOL_OBJECTS = $(call object,$(wildcard tools/*.c))
+GAP_SOURCES = $(wildcard tools/smtp_gap*.c)
+TOOL_OBJECTS = $(call object,$(filter-out $(GAP_SOURCES),$(wildcard tools/*.c)))
+GAP_OBJECTS = $(call object,$(GAP_SOURCES) tools/base64.c tools/format.c tools/output.c tools/stop.c)
 LIBRARIES = $(BUILD)/liblda.a $(BUILD)/libdedupdb.a
-PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedup-lda-nss $(BUILD)/dedupdb
+PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedup-lda-nss $(BUILD)/dedupdb $(BUILD)/smtp-gap
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
 	$(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
@@ -83,6 +87,10 @@ $(BUILD)/obj/lda/nss_ask.o: EXTRA_CFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(BUILD)/dedupdb: $(TOOL_OBJECTS) $(LIBRARIES)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(TOOL_LIBS)
+
+# Of the libraries it needs what reads options and times.
+$(BUILD)/smtp-gap: $(GAP_OBJECTS) $(LIBRARIES)
+	$(CC) $(ALL_LDFLAGS) -Wl,--as-needed -o $@ $^ $(GAP_LIBS) $(TOOL_LIBS) -lresolv
 
 # Arrows run one way: tools -> lda -> dedupdb.
 $(BUILD)/libdedupdb.a: $(LIB_OBJECTS)
@@ -235,7 +243,7 @@ install: all
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda-nss $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)/dedup-lda.new
 	mv -f $(DESTDIR)$(BINDIR)/dedup-lda.new $(DESTDIR)$(BINDIR)/dedup-lda
-	$(INSTALL) -m 755 $(BUILD)/dedupdb $(DESTDIR)$(SBINDIR)
+	$(INSTALL) -m 755 $(BUILD)/dedupdb $(BUILD)/smtp-gap $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 $(filter %.7,$(MANUALS)) $(DESTDIR)$(MANDIR)/man7
 	$(INSTALL) -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(MANDIR)/man8
@@ -254,7 +262,8 @@ install: all
 
 ## uninstall: remove what install put there
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedupdb $(INSTALLED_MANUALS)
+	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedupdb $(DESTDIR)$(SBINDIR)/smtp-gap \
+		$(INSTALLED_MANUALS)
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
 	rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
 	rm -rf $(DESTDIR)$(DOCDIR)

@@ -40,7 +40,7 @@ out_end(struct out *o)
 	if (o->object == NULL)
 		return;
 	/* a write error stays in stdout, and main tells it; any other means memory */
-	if (json_dumpf(o->object, stdout, JSON_COMPACT) == -1 && !ferror(stdout))
+	if (json_dumpf(o->object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15)) == -1 && !ferror(stdout))
 		no_memory();
 	putchar('\n');
 	json_decref(o->object);
@@ -206,6 +206,23 @@ out_span(struct out *o, const char *key, int64_t seconds)
 		add(o, key, json_integer(seconds));
 	else
 		text_line(o, key, text);
+}
+
+void
+out_seconds(struct out *o, const char *key, int64_t us)
+{
+	char text[AGE_TEXT];
+
+	if (us < 0) {
+		out_text(o, key, NULL);
+		return;
+	}
+	if (o->object != NULL) {
+		add(o, key, json_real((double)us / 1000000));
+		return;
+	}
+	snprintf(text, sizeof(text), "%.4f s", (double)us / 1000000);
+	text_line(o, key, text);
 }
 
 void

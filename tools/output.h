@@ -32,6 +32,7 @@ void out_count(struct out *o, const char *key, uint64_t n);
 void out_flag(struct out *o, const char *key, bool yes);
 void out_size(struct out *o, const char *key, uint64_t bytes);
 void out_span(struct out *o, const char *key, int64_t seconds);
+void out_seconds(struct out *o, const char *key, int64_t us);	/* a number with a fraction; null, "none" if it is negative */
 void out_time(struct out *o, const char *key, int64_t t, int64_t now);
 /* An object inside o, or one more in an array, borrowed from o: no out_end. */
 void out_nest(struct out *inner, struct out *o, const char *key);
