@@ -127,7 +127,10 @@ add_exchanges(const struct gap_plan *plan, struct gap_places *places, struct fau
 		return fault_set(f, EX_NOHOST, "%s takes no mail (RFC 7505)", plan->domain);
 	for (int i = 0; i < n; i++)
 		add_host(plan, exchange[i].host, 0, places, f);	/* others may be known */
-	return places->n > 0 ? 0 : -1;
+	if (places->n == 0)
+		return -1;
+	f->code = EX_OK;
+	return 0;
 }
 
 int

@@ -219,8 +219,10 @@ connect_first(struct talk *talk, const struct gap_places *places, struct gap_res
 	for (size_t i = 0; i < places->n; i++) {
 		snprintf(talk->host, sizeof(talk->host), "%s", places->place[i].host);
 		gap_address(&places->place[i], result->address);
-		if (line_connect(&talk->line, &places->place[i], within(CONNECT_S), f) == 0)
+		if (line_connect(&talk->line, &places->place[i], within(CONNECT_S), f) == 0) {
+			f->code = EX_OK;	/* of those before */
 			return 0;
+		}
 		fault_about(f, "%s [%s]:%s", talk->host, result->address, talk->plan->port);
 	}
 	result->address[0] = '\0';
