@@ -116,7 +116,7 @@ ask(const char *domain, struct exchange exchange[EXCHANGES], struct fault *f)
 static int
 add_exchanges(const struct gap_plan *plan, struct gap_places *places, struct fault *f)
 {
-	struct exchange exchange[EXCHANGES];
+	struct exchange exchange[EXCHANGES] = { { 0 } };
 	int n = ask(plan->domain, exchange, f);
 
 	if (n == -1)

@@ -79,7 +79,8 @@ fill_up(char *p, size_t len)
 		if (len - n == 1)
 			n--;	/* no line is shorter than its end */
 		memcpy(p, ruler, n);
-		memcpy(p + n - 2, "\r\n", 2);
+		p[n - 2] = '\r';
+		p[n - 1] = '\n';
 		p += n;
 		len -= n;
 	}

@@ -98,6 +98,17 @@ is_address(const char *text, const char **domain)
 	return at[1] != '[' || at[strlen(at) - 1] == ']';
 }
 
+static int
+parse_port(struct gap_plan *plan, const char *text)
+{
+	long port = strtol(text, NULL, 10);
+
+	if (text[strspn(text, "0123456789")] != '\0' || port < 1 || port > 65535)
+		return usage("-s: '%s' is no port", text);
+	snprintf(plan->port, sizeof(plan->port), "%ld", port);
+	return -1;
+}
+
 /* host, host:port, [address]:port, or an IPv6 address */
 static int
 parse_server(struct gap_plan *plan, const char *text)
@@ -115,13 +126,7 @@ parse_server(struct gap_plan *plan, const char *text)
 	if (end == text || end - text >= GAP_NAME || !plain(text) || (*port != '\0' && *port != ':'))
 		return usage("-s %s: no host[:port]", text);
 	snprintf(plan->server, sizeof(plan->server), "%.*s", (int)(end - text), text);
-	if (*port == '\0')
-		return -1;
-	port++;
-	if (*port == '\0' || strlen(port) >= GAP_PORT || port[strspn(port, "0123456789")] != '\0' || atoi(port) < 1 || atoi(port) > 65535)
-		return usage("-s: '%s' is no port", port);
-	snprintf(plan->port, sizeof(plan->port), "%s", port);
-	return -1;
+	return *port == '\0' ? -1 : parse_port(plan, port + 1);
 }
 
 /* 10K, 1M, or bytes; *end is behind it. 0: it is none. */

@@ -139,7 +139,7 @@ command(struct talk *talk, const char *text, struct reply *reply, void (*each)(s
 static int
 order(struct talk *talk, const char *text, int wanted, int refusal, struct fault *f)
 {
-	struct reply reply;
+	struct reply reply = { 0 };
 
 	if (command(talk, text, &reply, NULL, f) == -1)
 		return -1;
@@ -174,8 +174,8 @@ greet(struct talk *talk, struct fault *f)
 static int
 hello(struct talk *talk, struct fault *f)
 {
+	struct reply reply = { 0 };
 	char text[COMMAND];
-	struct reply reply;
 
 	talk->size = talk->starttls = false;
 	talk->limit = 0;
@@ -194,7 +194,7 @@ starttls(struct talk *talk, struct fault *f)
 {
 	static const char text[] = "STARTTLS";
 	enum gap_tls wanted = talk->plan->tls;
-	struct reply reply;
+	struct reply reply = { 0 };
 
 	if (wanted == GAP_TLS_OFF || (wanted == GAP_TLS_MAY && !talk->starttls))
 		return 0;
@@ -316,7 +316,7 @@ final_dot(struct talk *talk, int64_t *us, struct fault *f)
 {
 	static const char dot[] = ".\r\n";
 	int64_t began = gap_now(), took;
-	struct reply reply;
+	struct reply reply = { 0 };
 	int rc;
 
 	show(talk, "-> ", dot, 1);

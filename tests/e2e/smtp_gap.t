@@ -9,6 +9,7 @@ schemas=$here/tests/schemas
 server() {
 	[ -z "${s:-}" ] || touch "$s/stop"
 	s=$(mktemp -d "$D/server.XXXXXX")
+	: >"$s/log"
 	options=
 	while [ "${1#--}" != "$1" ]; do
 		options="$options $1"
@@ -37,7 +38,7 @@ whines() {	# whines PATTERN NAME: one line besides what it says first
 }
 valid() { "$schemas/validate" smtp-gap out >why 2>&1; result $? "$1: as in the schema" || diag "$(head -n 5 why)" "$(cat out)"; }
 true_of() { python3 -c "import json, sys; r = json.load(open('out')); sys.exit(not ($2))"; result $? "$1" || diag "$2" "$(cat out)"; }
-seen() { cat "$s/log" 2>/dev/null | grep -c -e "$1"; }	# how often the server heard this
+seen() { grep -c -e "$1" "$s/log"; }	# how often the server heard this
 
 # What is measured.
 server 'dot=wait 0.3; 250 taken' 'dot#2=wait 0.5; 250-taken\r\n250 indeed'
@@ -98,7 +99,7 @@ gap 64 'no room for the header' -S 1K --helo="$(printf '%0250d' 0)" -f "$(printf
 "$BUILD/smtp-gap" -s "127.0.0.1:$port" joe@meadow.example >out 2>err </dev/null
 is $? 64 'without a terminal and without --yes: exit 64'
 matches "$(cat err)" '^smtp-gap: 12 test messages of together 3\.3 MiB' 'it still says what it would send'
-is "$(cat "$s/log" 2>/dev/null)" '' 'nobody has connected so far'
+is "$(cat "$s/log")" '' 'nobody has connected so far'
 for answer in n y; do
 	python3 - "$answer" "$BUILD/smtp-gap" -n 1 -S 1K -s "127.0.0.1:$port" joe@meadow.example >out 2>err <<-'END'
 	import os, pty, sys
@@ -162,7 +163,7 @@ done <<'END'
 END
 server 'dot#3=552 5.3.4 \xff\x1b[31m\x00too large'
 gap 69 'any bytes' -n 2 -S 1K,2K --json
-ok 'any bytes: nothing unprintable reaches the terminal' not LC_ALL=C grep -q "$(printf '[^ -~]')" err
+ok 'any bytes: nothing unprintable reaches the terminal' not env LC_ALL=C grep -q "$(printf '[^ -~]')" err
 matches "$(cat err)" 'message 3: [0-9.]+ s after the final dot: the server said: 552 5\.3\.4 .*too large' 'any bytes: which message, and when'
 valid 'any bytes'
 true_of 'any bytes: what was measured until then' "[x['answered'] for x in r['sizes']] == [2, 0] and r['error']['code'] == 69"
@@ -236,7 +237,7 @@ while [ "$(seen '^dot')" -lt 2 ] && [ $i -lt 200 ]; do
 	i=$((i + 1))
 done
 kill -TERM $pid
-wait $pid
+wait $pid 2>wait.err
 is $? 143 'interrupted: it dies of the signal'
 prints '^1\.0 KiB +1 of +2 ' 'interrupted: and says what was measured'
 whines 'interrupted' 'interrupted'

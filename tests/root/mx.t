@@ -33,6 +33,7 @@ mx1.example A 192.0.2.1
 mx2.example A 192.0.2.2
 nobody.example A 192.0.2.3
 END
+# shellcheck disable=SC2154 # of root.sh
 "$here/names" 127.0.0.1 "$D/zone" 2>names.err &
 for i in 1 2; do
 	mkdir "s$i"
