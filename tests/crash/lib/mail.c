@@ -32,19 +32,37 @@ mail_text(const char *name, size_t size, size_t *len)
 	return text;
 }
 
-void
-mail_make(struct mail *m, const char *folder, const char *name, size_t size)
+/* With its text; the file is made. */
+static void
+write_mail(struct mail *m, const char *folder, const char *name)
 {
 	FILE *file;
 
 	if (asprintf(&m->path, "%s/%s", folder, name) == -1)
 		die("make a message");
-	m->bytes = mail_text(name, size, &m->len);
 	file = fopen(m->path, "we");
 	if (file == NULL || fwrite(m->bytes, 1, m->len, file) != m->len || fclose(file) == EOF)
 		die(m->path);
 	m->name = name;
 	m->want = m->seen = 0;
+}
+
+void
+mail_make(struct mail *m, const char *folder, const char *name, size_t size)
+{
+	m->bytes = mail_text(name, size, &m->len);
+	write_mail(m, folder, name);
+}
+
+void
+mail_forge(struct mail *m, const struct mail *of, const char *folder, const char *name, const char *line)
+{
+	int len = asprintf(&m->bytes, "%s\n%s", line, of->bytes);
+
+	if (len == -1)
+		die("make a message");
+	m->len = (size_t)len;
+	write_mail(m, folder, name);
 }
 
 void

@@ -22,6 +22,8 @@ struct mail {
 char *mail_text(const char *name, size_t size, size_t *len);
 /* Of `size` bytes at least; the file is made in that folder. */
 void mail_make(struct mail *m, const char *folder, const char *name, size_t size);
+/* Another message with the same identity and body: `of` with a header line in front. */
+void mail_forge(struct mail *m, const struct mail *of, const char *folder, const char *name, const char *line);
 void mail_free(struct mail *m);
 
 /* Set `seen` of each mail; returns how many torn things there are. */

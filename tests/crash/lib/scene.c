@@ -63,6 +63,20 @@ add_option(char **argv, const char *text)
 }
 
 static void
+make_mails(struct world *w)
+{
+	static const char *const names[MAILS] = { "one", "two", "target", "other", "newcomer" };
+	size_t i, size = w->scene->size;
+
+	for (i = 0; i < MAILS; i++)
+		if (i == OTHER && w->scene->forged)
+			mail_forge(&w->mails[i], &w->mails[TARGET], w->folder, names[i],
+			    "Received: from elsewhere.example ([192.0.2.66]) by mx.example.org with ESMTP id F; Fri, 20 Nov 2026 12:00:00 +0000");
+		else
+			mail_make(&w->mails[i], w->folder, names[i], i == TARGET && size > 0 ? size : OLD_SIZE);
+}
+
+static void
 make_commands(struct world *w, const char *const *more)
 {
 	const char *kind = w->scene->mbox ? "mbox" : "maildir";
@@ -319,13 +333,14 @@ prepare(struct world *w)
 	}
 	if (s->had)
 		deliver_well(w, w->agent, &w->mails[TARGET]);
+	if (s->early)
+		deliver_well(w, w->agent, &w->mails[OTHER]);
 	if (s->aged)
 		age_records(w);
 	w->mails[TARGET].want = s->had && s->aged ? 2 : 1;
-	if (s->other != CRASH_NEVER) {
+	if (s->other != CRASH_NEVER)
 		deliver_crashing(w, &w->mails[OTHER], s->other);
-		w->mails[OTHER].want = 1;
-	}
+	w->mails[OTHER].want = s->early || s->other != CRASH_NEVER;
 	if (s->target != CRASH_NEVER)
 		deliver_crashing(w, &w->mails[TARGET], s->target);
 	if (unlink(w->log) == -1 && errno != ENOENT)
@@ -347,9 +362,7 @@ void
 world_make(struct world *w, const struct scene *scene, const char *folder, const char *build, const char *wrong,
     const char *const *more)
 {
-	static const char *const names[MAILS] = { "one", "two", "target", "other", "newcomer" };
 	char keep[PATH_MAX];
-	size_t i;
 
 	memset(w, 0, sizeof(*w));
 	w->scene = scene;
@@ -364,8 +377,7 @@ world_make(struct world *w, const struct scene *scene, const char *folder, const
 	w->out = word(w, "%s/out", folder);
 	if (mkdir(folder, 0700) == -1 || mkdir(w->root, 0700) == -1)
 		die(folder);
-	for (i = 0; i < MAILS; i++)
-		mail_make(&w->mails[i], folder, names[i], i == TARGET && scene->size > 0 ? scene->size : OLD_SIZE);
+	make_mails(w);
 	make_commands(w, more);
 	prepare(w);
 	make_disturbed(w);

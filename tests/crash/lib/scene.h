@@ -45,6 +45,8 @@ struct scene {
 	bool mbox, quick;
 	bool fresh;		/* no old messages, and nothing else: the first delivery ever */
 	bool had;		/* the target was delivered before */
+	bool forged;		/* the other message is another copy of the target, which nothing proves to be one */
+	bool early;		/* the other message was delivered before */
 	bool aged;		/* so long ago that its record, as all there are then, has expired */
 	const char *first;	/* mbox: what is in the file before; NO_FILE: it is not there */
 	enum crash target, other;	/* a predecessor of theirs was killed there */

@@ -3,6 +3,8 @@
 #include "scenes.h"
 
 #define DEFER { "-o", "on-ledger-failure=defer" }
+/* The other message has the target's fingerprint. Both are to be there. */
+#define SEPARATE .forged = true, .options = { "-o", "duplicates=proven", "-o", "on-ledger-failure=defer" }
 
 const struct scene scenes[] = {
 	MAILDIR("new", .quick = true),
@@ -32,6 +34,17 @@ const struct scene scenes[] = {
 	MAILDIR("twin, expired", .had = true, .aged = true, .beside = BESIDE_TWIN, .options = DEFER),
 	MAILDIR("recover meanwhile", .beside = BESIDE_RECOVER, .options = DEFER),
 	MAILDIR("recover meanwhile, killed", .beside = BESIDE_RECOVER_KILLED, .options = DEFER),
+	MAILDIR("separate", .quick = true, .early = true, SEPARATE),
+	MAILDIR("separate, spilled", .early = true, .size = SPILL, SEPARATE),
+	MAILDIR("separate, deciding", .early = true, .target = CRASH_DECIDING, SEPARATE),
+	MAILDIR("separate, decided", .early = true, .target = CRASH_DECIDED, SEPARATE),
+	MAILDIR("separate, published", .early = true, .target = CRASH_PUBLISHED, SEPARATE),
+	MAILDIR("separate, recover killed", .early = true, .target = CRASH_DECIDED, .tool = "recover", SEPARATE),
+	MAILDIR("separate, twin", .early = true, .beside = BESIDE_TWIN, SEPARATE),
+	MAILDIR("other copy deciding", .other = CRASH_DECIDING, SEPARATE),
+	MAILDIR("other copy decided", .quick = true, .other = CRASH_DECIDED, SEPARATE),
+	MAILDIR("other copy published", .other = CRASH_PUBLISHED, SEPARATE),
+	MAILDIR("other copy decided, twin", .other = CRASH_DECIDED, .beside = BESIDE_TWIN, SEPARATE),
 	MBOX("empty", .first = "", .fresh = true),
 	MBOX("new", .quick = true, .first = TEXT ".\n\n"),
 	MBOX("no newline", .first = TEXT, .fresh = true),
@@ -56,6 +69,15 @@ const struct scene scenes[] = {
 	MBOX("tools beside", .first = "", .aged = true, .target = CRASH_PUBLISHED, .beside = BESIDE_TOOLS),
 	MBOX("twin", .first = "", .beside = BESIDE_TWIN, .options = DEFER),
 	MBOX("twin, killed", .first = "", .beside = BESIDE_TWIN_KILLED, .options = DEFER),
+	MBOX("separate", .quick = true, .first = "", .early = true, SEPARATE),
+	MBOX("separate, spilled", .first = "", .early = true, .size = SPILL, SEPARATE),
+	MBOX("separate, decided", .first = "", .early = true, .target = CRASH_DECIDED, SEPARATE),
+	MBOX("separate, torn", .first = "", .early = true, .target = CRASH_TORN, SEPARATE),
+	MBOX("separate, published", .first = "", .early = true, .target = CRASH_PUBLISHED, SEPARATE),
+	MBOX("separate, twin", .first = "", .early = true, .beside = BESIDE_TWIN, SEPARATE),
+	MBOX("other copy decided", .first = "", .other = CRASH_DECIDED, SEPARATE),
+	MBOX("other copy torn", .first = "", .other = CRASH_TORN, .torn = 1, SEPARATE),
+	MBOX("other copy published", .first = "", .other = CRASH_PUBLISHED, SEPARATE),
 	MBOX("recover meanwhile", .first = "", .target = CRASH_PUBLISHED, .beside = BESIDE_RECOVER, .options = DEFER),
 };
 const size_t scenes_len = sizeof(scenes) / sizeof(scenes[0]);
