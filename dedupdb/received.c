@@ -41,16 +41,23 @@ struct reading {
 	bool protocol;		/* hop->with is a protocol's name, and complete */
 };
 
+/* A NUL is one byte among others. */
 static bool
-is_blank(char c)
+is_of(char c, const char *set)
 {
-	return c != '\0' && strchr(BLANKS, c) != NULL;
+	return c != '\0' && strchr(set, c) != NULL;
 }
 
 static bool
 is_text(struct span s, const char *text)
 {
 	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
+}
+
+static bool
+same_text(struct span s, struct span t)
+{
+	return s.len == t.len && strncasecmp(s.p, t.p, s.len) == 0;
 }
 
 static bool
@@ -68,9 +75,9 @@ behind(struct span s, size_t n)
 static struct span
 without(struct span s, const char *edge)
 {
-	while (s.len > 0 && *s.p != '\0' && strchr(edge, *s.p) != NULL)
+	while (s.len > 0 && is_of(*s.p, edge))
 		s = behind(s, 1);
-	while (s.len > 0 && s.p[s.len - 1] != '\0' && strchr(edge, s.p[s.len - 1]) != NULL)
+	while (s.len > 0 && is_of(s.p[s.len - 1], edge))
 		s.len--;
 	return s;
 }
@@ -90,7 +97,7 @@ put(char *to, size_t size, struct span s, int (*turn)(int))
 }
 
 static int
-same(int c)
+kept(int c)
 {
 	return c;
 }
@@ -153,7 +160,7 @@ word(struct reading *r)
 {
 	const char *p = r->at;
 
-	for (; r->at < r->end && !is_blank(*r->at) && strchr("();", *r->at) == NULL; r->at++)
+	for (; r->at < r->end && !is_of(*r->at, BLANKS "();"); r->at++)
 		if (*r->at == '"')
 			quoted(r);
 	return (struct span){ p, (size_t)(r->at - p) };
@@ -162,7 +169,7 @@ word(struct reading *r)
 static enum item
 next_item(struct reading *r, struct span *s)
 {
-	while (r->at < r->end && (is_blank(*r->at) || *r->at == ')'))
+	while (r->at < r->end && is_of(*r->at, BLANKS ")"))
 		r->at++;
 	if (r->at == r->end)
 		return ITEM_END;
@@ -180,12 +187,26 @@ next_item(struct reading *r, struct span *s)
 
 /* --- addresses and names --- */
 
-/* What stands round an address is cut off: a user, brackets, "IPv6:", a zone, a port (1.2.3.4:25, 1.2.3.4.25). */
+/* How much of it is an IPv4 address with a port, if that is one: 1.2.3.4:25, 1.2.3.4.25. */
+static size_t
+before_port(struct span s)
+{
+	size_t len = 0, i;
+	int dots = 0;
+
+	for (i = 0; i < s.len && (isdigit((unsigned char)s.p[i]) || s.p[i] == '.' || s.p[i] == ':'); i++) {
+		dots += s.p[i] == '.';
+		if (len == 0 && (dots == 4 || (dots == 3 && s.p[i] == ':')))
+			len = i;
+	}
+	return i == s.len && len > 0 ? len : s.len;
+}
+
+/* What stands round an address is cut off: a user, brackets, "IPv6:", a zone, a port. */
 static struct span
 address_core(struct span s, bool *bare)
 {
-	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len), *end, *dot = NULL;
-	int dots = 0;
+	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len), *end;
 
 	if (at != NULL)
 		s = behind(s, (size_t)(at + 1 - s.p));
@@ -194,12 +215,10 @@ address_core(struct span s, bool *bare)
 		s = behind(s, 1);
 	if (begins(s, "IPv6:"))
 		s = behind(s, 5);
-	for (end = s.p; end < s.p + s.len && strchr("]%,", *end) == NULL && !(dots == 3 && *end == ':') && dots < 4; end++)
-		if (*end == '.') {
-			dot = end;
-			dots++;
-		}
-	s.len = (size_t)((dots == 4 ? dot : end) - s.p);
+	for (end = s.p; end < s.p + s.len && !is_of(*end, "]%,"); end++)
+		;
+	s.len = (size_t)(end - s.p);
+	s.len = before_port(s);
 	return s;
 }
 
@@ -265,7 +284,7 @@ is_name(struct span s)
 
 	for (i = 0; i < s.len; i++) {
 		letter = letter || isalpha((unsigned char)s.p[i]);
-		if (!isalnum((unsigned char)s.p[i]) && (s.p[i] == '\0' || strchr("-._", s.p[i]) == NULL))
+		if (!isalnum((unsigned char)s.p[i]) && !is_of(s.p[i], "-._"))
 			return false;
 	}
 	return letter && !is_nobody(s) && !address_read(s, address, &bare);
@@ -316,7 +335,7 @@ comment_word(struct span *rest)
 	struct span s = without(*rest, apart);
 
 	*rest = s;
-	while (rest->len > 0 && (*rest->p == '\0' || strchr(apart, *rest->p) == NULL))
+	while (rest->len > 0 && !is_of(*rest->p, apart))
 		*rest = behind(*rest, 1);
 	s.len -= rest->len;
 	return s;
@@ -337,7 +356,7 @@ from_comment_word(struct reading *r, struct span s, struct span before, bool acc
 			name_found(r, before);
 	} else if (*s.p == '@')		/* ("port 1234"@name) */
 		name_found(r, s);
-	r->looked_up = r->looked_up || greeting || begins(s, "helo=") || is_text(s, "verified");
+	r->looked_up = r->looked_up || greeting || (begins(s, "helo=") && !same_text(behind(s, 5), r->from)) || is_text(s, "verified");
 	if (is_text(s, "forged"))	/* (name [address] (may be forged)) */
 		*r->hop->name = '\0';
 }
@@ -449,7 +468,7 @@ word_in_clause(struct reading *r, struct span s)
 		break;
 	case CLAUSE_ID:
 		if (*r->hop->id == '\0') {
-			put(r->hop->id, HOP_ID, without(s, ",;<>"), same);
+			put(r->hop->id, HOP_ID, without(s, ",;<>"), kept);
 			r->rest = r->at;
 		}
 		break;
@@ -509,14 +528,15 @@ is_version(const char *id)
 	return *id == '\0' && dots == 3;
 }
 
-/* The word behind "from" is what the sender called itself, or the name that the receiver looked up: with Exim, fetchmail, and those that
- * say elsewhere what the sender called itself. qmail writes the address without brackets and knows no ids. */
+/* The word behind "from" is what the sender called itself, or the name that the receiver looked up: with Exim, fetchmail, the smtpd of
+ * the Juniper firewall toolkit, and those that say elsewhere what the sender called itself. qmail writes the address without brackets
+ * and knows no ids. */
 static void
 sender(struct reading *r)
 {
 	struct hop *hop = r->hop;
 	bool local = strncmp(hop->with, "LOCAL", 5) == 0, bare;
-	bool qmail = *hop->address != '\0' && r->bare && (r->seen & 1u << CLAUSE_ID) == 0;
+	bool qmail = *hop->address != '\0' && r->bare && *hop->with != '\0' && *hop->id == '\0' && !r->exchange;
 	char address[HOP_ADDRESS];
 
 	if (address_read(r->from, address, &bare)) {
@@ -540,7 +560,7 @@ static void
 date(const struct reading *r, const char *value, const char *semicolon)
 {
 	const char *last = value == r->end ? NULL : memrchr(value, ';', (size_t)(r->end - value));
-	const char *const places[] = { semicolon, last, r->rest };
+	const char *const places[] = { semicolon, last == NULL ? NULL : last + 1, r->rest };
 	struct hop *hop = r->hop;
 	size_t i;
 
@@ -570,6 +590,7 @@ received_parse(struct hop *hop, const char *value, size_t len)
 		}
 	}
 	r.exim = r.exim || is_exim_id(hop->id);
+	r.looked_up = r.looked_up || strncmp(hop->id, "smtpd", 5) == 0;
 	if (r.exchange && is_version(hop->id))
 		*hop->id = '\0';
 	sender(&r);

@@ -20,7 +20,7 @@ struct hop {
 	char name[HOP_NAME];		/* the sender's name as the receiver looked it up; "" if that "may be forged" */
 	char address[HOP_ADDRESS];	/* the sender's IP address, as inet_ntop(3) writes it; IPv4 that is mapped into IPv6 as IPv4 */
 	char by[HOP_NAME];		/* the receiver */
-	char with[HOP_WITH];		/* the protocol, in upper case */
+	char with[HOP_WITH];		/* the protocol, in upper case: "SMTP", "ESMTPSA", "LOCAL", "HTTP" */
 	char id[HOP_ID];		/* the receiver's name for the message: its queue id; case kept. Exchange's version is none */
 	int64_t time;			/* s since 1970: when the receiver accepted it; valid if timed */
 	bool timed;
