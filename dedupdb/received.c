@@ -365,10 +365,11 @@ static void
 from_comment(struct reading *r, struct span rest)
 {
 	struct span before = { rest.p, 0 }, s;
-	bool account = begins(rest, "account ");
+	bool account = false;
 	int words = 0;
 
 	for (s = comment_word(&rest); s.len > 0; s = comment_word(&rest)) {
+		account = account || (words == 0 && is_text(s, "account"));
 		from_comment_word(r, s, before, account);
 		before = s;
 		words++;
@@ -397,9 +398,10 @@ from_word(struct reading *r, struct span s)
 static void
 from_in_comment(struct reading *r, struct span rest)
 {
-	struct span s;
+	struct span s = comment_word(&rest);
 
-	comment_word(&rest);
+	if (!is_text(s, "from"))
+		return;
 	for (s = comment_word(&rest); s.len > 0; s = comment_word(&rest))
 		from_word(r, s);
 	r->from_words++;
@@ -414,7 +416,7 @@ comment_read(struct reading *r, struct span s)
 	r->looked_up = r->looked_up || begins(s, "fetchmail");
 	if (r->clause == CLAUSE_FROM)
 		from_comment(r, s);
-	else if (r->seen == 0 && begins(s, "from "))
+	else if (r->seen == 0)
 		from_in_comment(r, s);
 }
 
