@@ -19,7 +19,7 @@
 static const char *const names[] = {
 	[EVENT_DELIVERED] = "delivered", [EVENT_DUPLICATE] = "duplicate", [EVENT_HELPED] = "helped", [EVENT_TAGGED] = "tagged",
 	[EVENT_FILED] = "filed", [EVENT_RECOVERED] = "recovered", [EVENT_DROPPED] = "dropped", [EVENT_FORGOTTEN] = "forgotten",
-	[EVENT_IMPORTED] = "imported", [EVENT_UNRECORDED] = "unrecorded",
+	[EVENT_IMPORTED] = "imported", [EVENT_UNRECORDED] = "unrecorded", [EVENT_RESTORED] = "restored",
 };
 
 const char *

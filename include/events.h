@@ -37,7 +37,8 @@ enum event_kind {
 	EVENT_DROPPED,		/* a pending record that could not be finished any more was deleted */
 	EVENT_FORGOTTEN,	/* its record was deleted by hand */
 	EVENT_IMPORTED,		/* recorded without a delivery: `count` messages of the mailbox `place` */
-	EVENT_UNRECORDED	/* delivered while the ledger could not be used: what it says of the message may be wrong */
+	EVENT_UNRECORDED,	/* delivered while the ledger could not be used: what it says of the message may be wrong */
+	EVENT_RESTORED		/* taken over from an export: `count` records of the file `place` */
 };
 
 struct event {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "fs.h"
+#include "history.h"
 #include "identify.h"
 #include "mailbox_reader.h"
 #include "special_folder.h"
@@ -291,11 +292,15 @@ static int
 import_all(struct import *im, int count, char **paths)
 {
 	struct err err;
+	uint64_t before;
 	int i, one, rc = EX_OK;
 
 	out_begin(&im->out, im->t->json);
 	for (i = 0; i < count && !tool_stopped(); i++) {
+		before = im->recorded;
 		one = import_mailbox(im, paths[i]);
+		if (!im->dry_run)
+			history_sum(im->t, EVENT_IMPORTED, im->recorded - before, paths[i]);
 		if (one != EX_OK)
 			rc = one;
 	}

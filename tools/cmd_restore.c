@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "dump.h"
+#include "history.h"
 #include "mailbox.h"
 #include "tool.h"
 
@@ -212,6 +213,8 @@ restore(struct restore *r)
 	rc = restore_lines(r);
 	if (rc == EX_OK && !tool_stopped())
 		rc = judge(r);
+	if (!r->dry)
+		history_sum(r->t, EVENT_RESTORED, r->restored, r->reader.name);
 	if (r->restored > 0 && !r->dry && ledger_sync(r->t->ledger, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
 	if (r->reader.number > 1)

@@ -20,7 +20,7 @@ struct records {
 
 /* What was done with it, as far as is known. Returns an exit code. */
 static int
-show_history(struct tool *t, const struct fingerprint *fp, struct out *o)
+show_history(struct tool *t, const struct fingerprint *fp, const struct record *record, struct out *o)
 {
 	char hex[FINGERPRINT_HEX];
 	struct history h;
@@ -29,7 +29,7 @@ show_history(struct tool *t, const struct fingerprint *fp, struct out *o)
 	fingerprint_hex(fp, hex);
 	rc = history_find(&h, t, NULL, hex);
 	if (rc == EX_OK)
-		history_print(&h, fp, t, o);
+		history_print(&h, fp, record, t, o);
 	history_free(&h);
 	return rc;
 }
@@ -48,7 +48,7 @@ show_record(void *arg, struct claim *claim, struct err *err)
 	out_item(&item, s->out, "records");
 	view_print(&v, &item, s->t->now, s->t->config->window);
 	view_clear(&v);
-	(void)show_history(s->t, &claim->fp, &item);
+	(void)show_history(s->t, &claim->fp, &claim->record, &item);
 	return ferror(stdout) != 0;
 }
 
@@ -122,7 +122,7 @@ show_answer(const struct lookup *l, struct tool *t, struct out *o)
 	} else if (l->known)
 		out_text(o, "record", NULL);
 	if (l->known)
-		(void)show_history(t, &l->fp, o);
+		(void)show_history(t, &l->fp, l->claim.present ? &l->claim.record : NULL, o);
 	lookup_why(l, t, why);
 	out_text(o, "verdict", lookup_verdict(l));
 	out_text(o, "why", why);

@@ -28,7 +28,7 @@ print_message(const struct history *h, struct tool *t, const struct fingerprint 
 	if (named != NULL && named->id_len < named->id_whole)
 		out_flag(&item, "message_id_cut", true);
 	out_text(&item, "fingerprint", hex);
-	history_print(h, fp, t, &item);
+	history_print(h, fp, l.claim.present ? &l.claim.record : NULL, t, &item);
 	lookup_why(&l, t, why);
 	out_text(&item, "verdict", lookup_verdict(&l));
 	out_text(&item, "why", why);
@@ -55,15 +55,31 @@ print_reach(const struct history *h, const struct tool *t, struct out *o)
 static int
 unknown(const struct history *h, const struct tool *t, const char *what)
 {
-	char oldest[AGE_TEXT], age[AGE_TEXT];
+	char oldest[AGE_TEXT], age[AGE_TEXT], sum[HISTORY_TEXT];
 
 	if (h->known == 0)
 		return tool_fail(EXIT_UNKNOWN, "nothing is known of %.150s: the ledger's history is empty%s", what,
 		    t->config->history == 0 ? " (history = 0)" : "");
 	time_text(h->oldest, false, oldest);
 	age_text(t->now - h->oldest, age);
-	return tool_fail(EXIT_UNKNOWN, "nothing is known of %.150s: the ledger's history goes back to %s (%s); if you have the message, "
-	    "'dedupdb show FILE' looks for its record", what, oldest, age);
+	history_sum_words(h, sum);
+	return tool_fail(EXIT_UNKNOWN, "nothing is known of %.150s: the ledger's history goes back to %s (%s); %sif you have the message, "
+	    "'dedupdb show FILE' looks for its record", what, oldest, age, sum);
+}
+
+static int
+add_record(void *arg, struct claim *claim, struct err *err)
+{
+	return history_add(arg, &claim->fp, err);
+}
+
+/* What was imported or restored, or is older than the history, has a record and no event. Returns an exit code. */
+static int
+find_records(struct history *h, const struct tool *t, const char *digits)
+{
+	struct err err;
+
+	return ledger_each_prefix(t->ledger, digits, t->now, add_record, h, &err) == -1 ? tool_err(&err, EX_UNAVAILABLE) : EX_OK;
 }
 
 static int
@@ -78,6 +94,8 @@ tell(struct tool *t, const char *what, bool digits)
 	if (digits)
 		view_digits(what, hex);
 	rc = history_find(&h, t, digits ? NULL : what, digits ? hex : NULL);
+	if (rc == EX_OK && digits && h.messages_len == 0)
+		rc = find_records(&h, t, hex);
 	if (rc == EX_OK) {
 		out_begin(&o, t->json);
 		out_array(&o, "messages");

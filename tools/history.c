@@ -68,6 +68,21 @@ is_found(const struct history *h, const struct fingerprint *fp)
 	return false;
 }
 
+static bool
+is_sum(const struct event *event)
+{
+	return event->count > 0 && (event->kind == EVENT_IMPORTED || event->kind == EVENT_RESTORED);
+}
+
+int
+history_add(struct history *h, const struct fingerprint *fp, struct err *err)
+{
+	if (grow((void **)&h->messages, h->messages_len, &h->messages_room, sizeof(*h->messages), err) == -1)
+		return -1;
+	h->messages[h->messages_len++] = *fp;
+	return 0;
+}
+
 static int
 find_message(void *arg, const struct event *event, struct err *err)
 {
@@ -76,12 +91,13 @@ find_message(void *arg, const struct event *event, struct err *err)
 
 	if (h->known++ == 0 || event->time < h->oldest)
 		h->oldest = event->time;
-	if (!is_meant(s, event) || is_found(h, &event->fp))
+	if (is_sum(event)) {
+		if (grow((void **)&h->sums, h->sums_len, &h->sums_room, sizeof(*h->sums), err) == -1)
+			return -1;
+		h->sums[h->sums_len++] = *event;
 		return 0;
-	if (grow((void **)&h->messages, h->messages_len, &h->messages_room, sizeof(*h->messages), err) == -1)
-		return -1;
-	h->messages[h->messages_len++] = event->fp;
-	return 0;
+	}
+	return !is_meant(s, event) || is_found(h, &event->fp) ? 0 : history_add(h, &event->fp, err);
 }
 
 static int
@@ -132,6 +148,46 @@ history_free(struct history *h)
 {
 	free(h->messages);
 	free(h->events);
+	free(h->sums);
+}
+
+void
+history_sum(struct tool *t, enum event_kind kind, uint64_t count, const char *place)
+{
+	static const struct fingerprint none;
+	struct event event;
+	char *whole;
+	size_t len;
+
+	if (count == 0)
+		return;
+	whole = realpath(place, NULL);
+	place = whole != NULL ? whole : place;
+	len = strlen(place);
+	event_begin(&event, kind, &none, t->now);
+	event.count = count;
+	/* the end of a long path says more than its beginning */
+	snprintf(event.place, sizeof(event.place), "%s", place + (len < sizeof(event.place) ? 0 : len + 1 - sizeof(event.place)));
+	ledger_note(t->ledger, &event);
+	free(whole);
+}
+
+void
+history_sum_words(const struct history *h, char text[HISTORY_TEXT])
+{
+	const struct event *sum = NULL;
+	char time[AGE_TEXT];
+	size_t i;
+
+	text[0] = '\0';
+	for (i = 0; i < h->sums_len; i++)
+		if (sum == NULL || h->sums[i].number > sum->number)
+			sum = &h->sums[i];
+	if (sum == NULL)
+		return;
+	time_text(sum->time, false, time);
+	snprintf(text, HISTORY_TEXT, "%s at %s from %s: %llu record%s, without Message-IDs; ", event_name(sum->kind), time, sum->place,
+	    (unsigned long long)sum->count, sum->count == 1 ? "" : "s");
 }
 
 const struct event *
@@ -199,7 +255,10 @@ action_words(const struct event *event, char text[HISTORY_TEXT])
 		snprintf(text, HISTORY_TEXT, "forgotten: its record was deleted by 'dedupdb forget'");
 		break;
 	case EVENT_IMPORTED:
-		snprintf(text, HISTORY_TEXT, "imported: recorded from a mailbox, without a delivery");
+		snprintf(text, HISTORY_TEXT, "imported: recorded from %s, without a delivery", place[0] != '\0' ? place : "a mailbox");
+		break;
+	case EVENT_RESTORED:	/* of no single message */
+		snprintf(text, HISTORY_TEXT, "restored: %llu records, from %s", (unsigned long long)event->count, place);
 		break;
 	}
 }
@@ -256,17 +315,42 @@ print_event(const struct event *event, struct out *o)
 	if (event->size != 0)
 		out_size(&item, "size", event->size);
 	if (event->place[0] != '\0')
-		out_text(&item, "folder", event->place);
+		out_text(&item, event->kind == EVENT_IMPORTED ? "mailbox" : "folder", event->place);
 	print_way(event, &item);
 	out_text(&item, "words", words);
 }
 
+/* The import that made the record: all of a run have its time. Of several mailboxes nobody knows which. */
+static void
+print_import(const struct history *h, const struct fingerprint *fp, const struct record *record, struct out *o)
+{
+	struct event event;
+	size_t i, n = 0;
+
+	event_begin(&event, EVENT_IMPORTED, fp, record->decided);
+	event.first = record->first;
+	for (i = 0; i < h->sums_len; i++)
+		if (h->sums[i].kind == EVENT_IMPORTED && h->sums[i].time == record->decided) {
+			memcpy(event.place, h->sums[i].place, sizeof(event.place));
+			n++;
+		}
+	if (n > 1)
+		event.place[0] = '\0';
+	print_event(&event, o);
+}
+
 void
-history_print(const struct history *h, const struct fingerprint *fp, const struct tool *t, struct out *o)
+history_print(const struct history *h, const struct fingerprint *fp, const struct record *record, const struct tool *t, struct out *o)
 {
 	size_t i, n = 0;
 
 	out_array(o, "events");
+	if (record != NULL && record->state == RECORD_DELIVERED && (record->flags & RECORD_IMPORTED) != 0) {
+		n++;
+		if (!t->json)
+			printf("%*sevents\n", o->indent, "");
+		print_import(h, fp, record, o);
+	}
 	for (i = 0; i < h->events_len; i++) {
 		if (!same_message(&h->events[i].fp, fp))
 			continue;

@@ -40,6 +40,21 @@ for kind in maildir:$D/M mbox:$D/box; do
 done
 mailbox=maildir:$D/M
 
+# The history has one event for all.
+fresh
+lda <m1
+export_to e
+fp=$(sed -n '2s/.*"fingerprint":"\([^"]*\)".*/\1/p' e)
+rm -rf L
+db 0 'a restore' restore e
+db 1 'why of a restored one' why '<1@example.org>'
+ok 'why of a restored one: what it may be' grep -Eq "restored at 20[^ ]* from $D/e: 1 record, without Message-IDs" err
+db 0 'why of its fingerprint' why "$fp"
+prints '^verdict  *duplicate' 'why of its fingerprint: what would happen'
+prints '^events  *none' 'why of its fingerprint: no events'
+db 0 'a restore that restores nothing' restore e
+is "$(($(stat -c %s L/events) / 512))" 1 'a restore that restores nothing has no event'
+
 # A pending record keeps all that it needs to be settled: the message is published by recover, once.
 fresh
 lda <m1

@@ -104,6 +104,35 @@ db 0 'show' show m
 ok 'show: says it' grep -Eq '^ *imported  *yes$' out
 is "$(sed -n 's/^ *first  *\([^ ]*\).*/\1/p' out | cut -c 1-10)" "$(date +%Y-%m-%d)" 'show: first is when it was delivered'
 
+# The history has one event for a mailbox, and the record tells which import it was.
+fresh
+mkdir -p M/cur M/new M/tmp N/cur N/new N/tmp
+message inbox >M/new/1
+message other >N/new/1
+fp_of() { db 0 "$1: its fingerprint" show "$1" && sed -n 's/^fingerprint  *//p' out; }
+message inbox >m
+message other >m2
+db 0 'a mailbox' import M
+says_number recorded 1 'a mailbox'
+db 0 'why of its fingerprint' why "$(fp_of m | tail -n 1)"
+ok 'why of its fingerprint: from where' grep -q "imported: recorded from $D/M, without a delivery" out
+ok 'why of its fingerprint: what would happen' grep -Eq '^ *verdict  *duplicate' out
+db 0 'show' show m
+ok 'show: from where' grep -q "imported: recorded from $D/M, without a delivery" out
+db 1 'why of its Message-ID' why '<inbox@example.org>'
+says "imported at 20[^ ]* from $D/M: 1 record, without Message-IDs" 'why of its Message-ID: what it may be'
+does duplicate 'a copy of it' <m
+db 0 'why of its Message-ID, after a copy' why '<inbox@example.org>'
+is "$(sed -n 's/^  20[^ ]* \([a-z]*\): .*/\1/p' out | tr '\n' ' ')" 'imported duplicate ' 'why of its Message-ID, after a copy: both'
+db 0 'the same once more' import M
+rm L/events
+db 0 'without the history' show m
+ok 'without the history: that it was imported' grep -q 'imported: recorded from a mailbox, without a delivery' out
+rm -r L
+db 0 'two mailboxes in one run' import M N
+db 0 'show of one' show m2
+ok 'show of one: nobody knows from which' grep -q 'imported: recorded from a mailbox, without a delivery' out
+
 # What has a record keeps it.
 fresh
 message 1 >m

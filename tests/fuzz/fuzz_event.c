@@ -45,7 +45,7 @@ is_allowed(const unsigned char *slot)
 	static const size_t room[] = { EVENT_ID, 64, 64, 36, 64 };
 	size_t at = STRINGS, i, len;
 
-	if (slot[16] != 1 || slot[17] < EVENT_DELIVERED || slot[17] > EVENT_UNRECORDED || slot[19] != 0)
+	if (slot[16] != 1 || slot[17] < EVENT_DELIVERED || slot[17] > EVENT_RESTORED || slot[19] != 0)
 		return false;
 	for (i = 0; i < 5; i++) {
 		len = two(slot + at);

@@ -192,7 +192,7 @@ test_lies(void **state)
 		unsigned char byte;
 	} lies[] = {
 		{ 16, 0 }, { 16, 2 },		/* version */
-		{ 17, 0 }, { 17, 11 }, { 17, 255 },	/* kind */
+		{ 17, 0 }, { 17, 12 }, { 17, 255 },	/* kind */
 		{ 19, 1 },			/* must be zero */
 		{ 93, 4 },			/* the whole Message-ID is shorter than its beginning */
 		{ 94, 1 }, { 95, 255 },		/* longer than a slot, longer than it can be */
