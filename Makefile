@@ -236,7 +236,7 @@ INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,
 PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g' \
 	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g'
 
-## install: programs, manual, examples and completion for bash and zsh below DESTDIR and PREFIX
+## install: programs, manual, docs, examples and completion for bash and zsh below DESTDIR and PREFIX
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR)
@@ -257,6 +257,8 @@ install: all
 			[ -d $$file ] || $(INSTALL) -m 644 $$file $(DESTDIR)$(DOCDIR)/$$folder || exit 1; \
 		done; \
 	done
+	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/docs
+	$(INSTALL) -m 644 docs/dedupdb.md $(DESTDIR)$(DOCDIR)/docs
 	rm -f $(DESTDIR)$(DOCDIR)/examples/demo*	# runs in a checkout only
 	find $(DESTDIR)$(DOCDIR) -type f -exec sed -i $(PLACES) $(INSTALLED_MANUALS) {} +
 
