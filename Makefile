@@ -29,7 +29,7 @@ ALL_LDFLAGS = -pie $(LINK_FLAGS)
 # puts all libraries into the agent, and all but libc into the other programs. LINK=shared does not. User look-ups need plug-ins of the
 # system's libc: dedup-lda-nss is always shared.
 archive = $(filter /%,$(shell $(CC) -print-file-name=$(1).a 2>/dev/null))
-LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archive,libconfuse),$(call archive,libbsd),$(call archive,libc)),static,shared)
+LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archive,libssl),$(call archive,libconfuse),$(call archive,libbsd),$(call archive,libc)),static,shared)
 
 AGENT_PKGS = libconfuse libbsd libcrypto
 ifeq ($(LINK),static)

@@ -31,7 +31,7 @@ as() {	# as USER COMMAND...: at the receiver, by its login
 	shift
 	at receiver setpriv --reuid "$login" --regid "$login" --init-groups env -i -C "/home/$login" PATH=/usr/bin:/bin "$@"
 }
-ours() { (cd "$root" && find etc lib usr var/cache var/lib var/spool -name '*dedup-lda*' ! -path 'var/lib/dpkg/*' -o -name 'dedupdb*' | sort); }
+ours() { (cd "$root" && find etc lib usr var/cache var/lib var/spool -name '*dedup-lda*' ! -path 'var/lib/dpkg/*' -o -name 'dedupdb*' -o -name 'smtp-gap*' | sort); }
 
 # What lintian says, and what it would say.
 if command -v lintian >/dev/null; then
@@ -58,6 +58,7 @@ ok 'it installs' dpkg -i /tmp/deb/old.deb
 is "$(cat named)" '/usr/bin/dedup-lda
 /usr/sbin/dedupdb' 'examples and manual name these programs'
 ok 'which exist' at receiver sh -c 'test -x /usr/bin/dedup-lda && test -x /usr/sbin/dedupdb'
+ok 'smtp-gap runs' at receiver /usr/sbin/smtp-gap -V
 ok 'the same configuration as a sample and in /etc' cmp -s "$root/etc/dedup-lda.conf" "$root/usr/share/doc/dedup-lda/examples/dedup-lda.conf"
 is "$(ldd "$agent" | grep -c '=>')" 0 'the agent needs no library'
 is "$(ldd "$root/usr/libexec/dedup-lda/dedup-lda-nss" | grep -c '=>')" 1 'what looks up users needs libc alone'
