@@ -52,67 +52,75 @@ first_bytes(const unsigned char *digest, size_t n)
 	return unpack_int(&u, n);
 }
 
-/* For whom a hop took the message: two recipients of one message, sent one by one, are no gap. The word behind "for" outside of comments;
- * returns its length. */
-static size_t
-recipient(const struct field *f, const char **text)
+/* What a hop's numbers are salted with. */
+struct salt {
+	const struct digest *older;	/* all older fields */
+	const char *recipient;		/* two recipients of one message, sent one by one, are no gap */
+	size_t recipient_len;
+};
+
+static bool
+ends_word(char c)
 {
-	const char *p = f->value, *end = p + f->len, *word;
+	return c == ' ' || c == ';' || c == '(' || c == ')';
+}
+
+/* The word behind "for", outside of comments. */
+static void
+find_recipient(struct salt *salt, const struct field *f)
+{
+	const char *p, *end = f->value + f->len, *word;
 	bool wanted = false;
 	int depth = 0;
 
-	*text = p;
-	while (p < end) {
-		for (word = p; p < end && strchr(" ;()", *p) == NULL; p++)
+	for (p = f->value; p < end; p++) {
+		for (word = p; p < end && !ends_word(*p); p++)
 			;
 		if (wanted && p > word) {
-			*text = word;
-			return (size_t)(p - word);
+			salt->recipient = word;
+			salt->recipient_len = (size_t)(p - word);
+			return;
 		}
 		if (p > word)
 			wanted = depth == 0 && p - word == 3 && strncasecmp(word, "for", 3) == 0;
 		if (p == end)
-			break;
+			return;
 		depth += (*p == '(') - (*p == ')' && depth > 0);
 		wanted = wanted && *p == ' ';
-		p++;
 	}
-	return 0;
 }
 
 /* The beginning of: all older fields, what kind of name it is, the name, for whom. */
 static uint64_t
-salted(const struct digest *older, char kind, const char *name, const struct field *f)
+salted(const struct salt *salt, char kind, const char *name)
 {
-	struct digest d = *older;
+	struct digest d = *salt->older;
 	unsigned char bytes[DIGEST_BYTES];
-	const char *text;
-	size_t len = recipient(f, &text);
 
 	digest_add(&d, &kind, 1);
 	digest_add(&d, name, strlen(name) + 1);
-	digest_add(&d, text, len);
+	digest_add(&d, salt->recipient, salt->recipient_len);
 	digest_end(&d, bytes);
 	return first_bytes(bytes, 6);
 }
 
 static uint64_t
-sender_number(const struct digest *older, const struct hop *hop, const struct field *f)
+sender_number(const struct salt *salt, const struct hop *hop)
 {
 	if (hop->address[0] != '\0')
-		return salted(older, 'a', hop->address, f);
+		return salted(salt, 'a', hop->address);
 	if (hop->name[0] != '\0')
-		return salted(older, 'n', hop->name, f);
-	return hop->helo[0] != '\0' ? salted(older, 'h', hop->helo, f) : 0;
+		return salted(salt, 'n', hop->name);
+	return hop->helo[0] != '\0' ? salted(salt, 'h', hop->helo) : 0;
 }
 
 /* Large senders retry from another machine: mail-1.example.org, mail-2.example.org. */
 static uint64_t
-pool_number(const struct digest *older, const struct hop *hop, const struct field *f)
+pool_number(const struct salt *salt, const struct hop *hop)
 {
 	const char *domain = strchr(hop->name, '.');
 
-	return domain == NULL || strchr(domain + 1, '.') == NULL ? 0 : salted(older, 'p', domain, f);
+	return domain == NULL || strchr(domain + 1, '.') == NULL ? 0 : salted(salt, 'p', domain);
 }
 
 static uint32_t
@@ -156,8 +164,11 @@ way_add(struct way *w, const struct hop *hop, uint32_t by)
 static void
 hop_make(struct trace_hop *to, const struct digest *older, const struct hop *hop, const struct field *f)
 {
-	to->sender = sender_number(older, hop, f);
-	to->pool = pool_number(older, hop, f);
+	struct salt salt = { .older = older, .recipient = "" };
+
+	find_recipient(&salt, f);
+	to->sender = sender_number(&salt, hop);
+	to->pool = pool_number(&salt, hop);
 	to->by = name_number(hop->by);
 	to->time = hop->timed && hop->time > 0 && hop->time <= UINT32_MAX ? (uint32_t)hop->time : 0;
 }

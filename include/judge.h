@@ -21,7 +21,7 @@ struct judgement {
 	struct trace trace;		/* of this copy */
 	struct trace_copy copy;
 	struct fingerprint fp;
-	struct fingerprint own;		/* its key as a separate copy */
+	struct fingerprint own;		/* its key as a separate copy; only with duplicates = proven */
 	bool passed;			/* set by the caller: the pending record of fp has been settled, and proves nothing */
 
 	/* the answer */

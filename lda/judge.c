@@ -15,7 +15,8 @@ judge_begin(struct judgement *j, const struct config *config, const struct messa
 	j->config = config;
 	j->fp = *fp;
 	trace_make(&j->trace, m, trusted);
-	trace_key(&j->own, fp, &j->trace);
+	if (config->proven)
+		trace_key(&j->own, fp, &j->trace);
 	j->copy = (struct trace_copy){ .m = m, .trace = &j->trace, .trusted = trusted, .loops = head_tells_loop(&head, m) };
 }
 
