@@ -6,7 +6,7 @@ here=$PWD
 is "$(sed -n '1s/^dedup-lda (\(.*\)) .*/\1/p' "$here/debian/changelog")" "$("$BUILD/dedup-lda" -V | sed -n 's/^dedup-lda //p')" \
 	'the package has the version of the program'
 is "$(grep -vc '^#\|^$' "$here/examples/dedup-lda.conf")" 0 'the sample configuration sets nothing'
-for id in a b c d e f g; do
+for id in a b c d e f; do
 	message "letter-$id" >$id
 done
 lda -c "$here/examples/dedup-lda.conf" <a
@@ -34,15 +34,19 @@ told() {	# told NAME PATTERN OPTION... <message: a line matches, and logcheck sh
 fresh
 ignored delivered 'action=delivered ' <a
 ignored duplicate 'action=duplicate .*first=.*age=' <a
-printf 'Received: from a.example ([192.0.2.1]) by mx1.example.org with SMTP id 1; Fri, 20 Nov 2026 12:00:00 +0000\n' | cat - b >again
-lda <again
-sed '1s/id 1/id 2/; 1s/12:00:00/11:59:59/' again >later
-ignored 'a copy from another host' 'action=duplicate .*hop=.*gap=-1s proof=sender sure=' <later
+for id in 4XaBBB1bbb 4XaCCC2ccc; do
+	printf 'Received: from m-1.example.org (m-1.example.org [192.0.2.7]) by mx_1-2.example.org with ESMTP id %s; today\nReceived: by [IPv6:::1]; today\n' \
+		$id | cat - b >$id
+done
+lda <4XaBBB1bbb
+ignored 'a gap' 'action=duplicate .* hop=m-1.example.org->mx_1-2.example.org proof=queue-id sure=yes' <4XaCCC2ccc
+sed 's/192.0.2.7/192.0.2.8/; s/m-1/x/' 4XaCCC2ccc >fork
+ignored 'two ways, from an address' 'action=duplicate .* hop=\[ipv6:::1\]->mx_1-2.example.org proof=fork ' <fork
 ignored tagged 'action=tagged ' -o on-duplicate=tag <a
 mkdir -p M/.again/cur M/.again/new M/.again/tmp
 ignored filed 'action=filed ' -o on-duplicate=folder:again <a
 mkdir -p M/.work/cur M/.work/new M/.work/tmp
-ignored 'into a folder' 'folder=work' -m work <g
+ignored 'into a folder' 'folder=work' -m work <b
 ignored 'without a ledger' 'action=delivered' -o ledger=none <c
 printf 'Subject: x\n\nx\n' >none
 ignored 'no Message-ID' 'msgid=""' <none
