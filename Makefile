@@ -112,7 +112,10 @@ $(BUILD)/tests/test_mailbox_reader: $(patsubst %,$(BUILD)/obj/tools/%.o,mailbox_
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(LIBRARIES)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(FUZZ_MAIN) $(LIBRARIES) $(LIBS)
+	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -Itools -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(LIBRARIES) $(LIBS)
+
+$(BUILD)/tests/fuzz_dump: $(patsubst %,$(BUILD)/obj/tools/%.o,dump base64 view output format)
+$(BUILD)/tests/fuzz_dump: LIBS += $(TOOL_LIBS)
 
 $(BUILD)/tests/%: tests/e2e/%.c $(LIBRARIES)
 	@mkdir -p $(@D)
