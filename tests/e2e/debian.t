@@ -40,7 +40,7 @@ for id in 4XaBBB1bbb 4XaCCC2ccc; do
 done
 lda <4XaBBB1bbb
 ignored 'a gap' 'action=duplicate .* hop=m-1.example.org->mx_1-2.example.org proof=queue-id sure=yes' <4XaCCC2ccc
-sed 's/192.0.2.7/192.0.2.8/; s/m-1/x/' 4XaCCC2ccc >fork
+sed 's/192.0.2.7/192.0.2.8/; s/m-1.example.org/x.test/g' 4XaCCC2ccc >fork
 ignored 'two ways, from an address' 'action=duplicate .* hop=\[ipv6:::1\]->mx_1-2.example.org proof=fork ' <fork
 ignored tagged 'action=tagged ' -o on-duplicate=tag <a
 mkdir -p M/.again/cur M/.again/new M/.again/tmp
