@@ -111,7 +111,7 @@ duplicate_fate(const struct config *c)
 	}
 }
 
-/* For a copy that has been compared. */
+/* For a copy that has been compared. It may be the very one that the mailbox has. */
 static void
 add_way(const struct lookup *l, char why[LOOKUP_WHY])
 {
@@ -123,7 +123,9 @@ add_way(const struct lookup *l, char why[LOOKUP_WHY])
 		return;
 	trace_tell(&event, &l->judged.verdict);
 	trace_words(&event, words);
-	if (words[0] != '\0')
+	if (l->judged.verdict.proof == PROOF_SAME_CHAIN)
+		snprintf(why + n, LOOKUP_WHY - n, "; this one came the same way");
+	else if (words[0] != '\0')
 		snprintf(why + n, LOOKUP_WHY - n, "; this one: %s", words);
 }
 
