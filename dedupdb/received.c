@@ -2,23 +2,13 @@
  * A field's value is read once, item by item: words, comments, semicolons. A keyword begins a clause, and the clause says what the words
  * behind it are. Only what stands behind "from" needs more: each kind of host writes names and addresses into it in an order of its own.
  */
-#include <arpa/inet.h>
-
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "mail_date.h"
 #include "received.h"
-
-#define BLANKS " \t\r\n\v\f"
-#define CUT ",.;:\"'<>"	/* what may stand about a name and is no part of it */
-
-struct span {
-	const char *p;
-	size_t len;
-};
+#include "span.h"
 
 enum item { ITEM_END, ITEM_WORD, ITEM_COMMENT, ITEM_SEMICOLON };
 
@@ -35,66 +25,12 @@ struct reading {
 	int from_words;
 	struct span lone;	/* the only word of a comment behind it, if that is a name */
 	bool bare;		/* the address is not in brackets */
+	bool placed;		/* a comment behind "from" had the address */
 	bool looked_up;		/* the word behind "from" is the name that the receiver looked up */
 	bool exim, exchange;	/* who writes so */
 	const char *rest;	/* what follows the host or the id, whichever is last */
 	bool protocol;		/* hop->with is a protocol's name, and complete */
 };
-
-/* A NUL is one byte among others. */
-static bool
-is_of(char c, const char *set)
-{
-	return c != '\0' && strchr(set, c) != NULL;
-}
-
-static bool
-is_text(struct span s, const char *text)
-{
-	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
-}
-
-static bool
-same_text(struct span s, struct span t)
-{
-	return s.len == t.len && strncasecmp(s.p, t.p, s.len) == 0;
-}
-
-static bool
-begins(struct span s, const char *text)
-{
-	return s.len >= strlen(text) && strncasecmp(s.p, text, strlen(text)) == 0;
-}
-
-static struct span
-behind(struct span s, size_t n)
-{
-	return (struct span){ s.p + n, s.len - n };
-}
-
-static struct span
-without(struct span s, const char *edge)
-{
-	while (s.len > 0 && is_of(*s.p, edge))
-		s = behind(s, 1);
-	while (s.len > 0 && is_of(s.p[s.len - 1], edge))
-		s.len--;
-	return s;
-}
-
-/* Adds to what is there, as far as there is room. */
-static void
-put(char *to, size_t size, struct span s, int (*turn)(int))
-{
-	size_t n = strlen(to), i;
-
-	for (i = 0; i < s.len && n + 1 < size; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		to[n++] = c > ' ' && c < 0x7f ? (char)turn(c) : '?';
-	}
-	to[n] = '\0';
-}
 
 static int
 kept(int c)
@@ -160,7 +96,7 @@ word(struct reading *r)
 {
 	const char *p = r->at;
 
-	for (; r->at < r->end && !is_of(*r->at, BLANKS "();"); r->at++)
+	for (; r->at < r->end && !byte_in(*r->at, SPAN_BLANKS "();"); r->at++)
 		if (*r->at == '"')
 			quoted(r);
 	return (struct span){ p, (size_t)(r->at - p) };
@@ -169,7 +105,7 @@ word(struct reading *r)
 static enum item
 next_item(struct reading *r, struct span *s)
 {
-	while (r->at < r->end && is_of(*r->at, BLANKS ")"))
+	while (r->at < r->end && byte_in(*r->at, SPAN_BLANKS ")"))
 		r->at++;
 	if (r->at == r->end)
 		return ITEM_END;
@@ -187,63 +123,6 @@ next_item(struct reading *r, struct span *s)
 
 /* --- addresses and names --- */
 
-/* How much of it is an IPv4 address with a port, if that is one: 1.2.3.4:25, 1.2.3.4.25. */
-static size_t
-before_port(struct span s)
-{
-	size_t len = 0, i;
-	int dots = 0;
-
-	for (i = 0; i < s.len && (isdigit((unsigned char)s.p[i]) || s.p[i] == '.' || s.p[i] == ':'); i++) {
-		dots += s.p[i] == '.';
-		if (len == 0 && (dots == 4 || (dots == 3 && s.p[i] == ':')))
-			len = i;
-	}
-	return i == s.len && len > 0 ? len : s.len;
-}
-
-/* What stands round an address is cut off: a user, brackets, "IPv6:", a zone, a port. */
-static struct span
-address_core(struct span s, bool *bare)
-{
-	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len), *end;
-
-	if (at != NULL)
-		s = behind(s, (size_t)(at + 1 - s.p));
-	*bare = s.len == 0 || *s.p != '[';
-	if (!*bare)
-		s = behind(s, 1);
-	if (begins(s, "IPv6:"))
-		s = behind(s, 5);
-	for (end = s.p; end < s.p + s.len && !is_of(*end, "]%,"); end++)
-		;
-	s.len = (size_t)(end - s.p);
-	s.len = before_port(s);
-	return s;
-}
-
-/* Returns whether it is an address. An IPv4 address that is mapped into IPv6 is written as what it is. */
-static bool
-address_read(struct span s, char address[HOP_ADDRESS], bool *bare)
-{
-	struct in6_addr six;
-	struct in_addr four;
-	char text[HOP_ADDRESS];
-
-	s = address_core(s, bare);
-	if (s.len == 0 || s.len >= sizeof(text))
-		return false;
-	memcpy(text, s.p, s.len);
-	text[s.len] = '\0';
-	if (inet_pton(AF_INET, text, &four) == 1)
-		return inet_ntop(AF_INET, &four, address, HOP_ADDRESS) != NULL;
-	if (inet_pton(AF_INET6, text, &six) != 1)
-		return false;
-	if (IN6_IS_ADDR_V4MAPPED(&six))
-		return inet_ntop(AF_INET, &six.s6_addr[12], address, HOP_ADDRESS) != NULL;
-	return inet_ntop(AF_INET6, &six, address, HOP_ADDRESS) != NULL;
-}
-
 /* An address in brackets is worth more than one without, and the first more than the next. */
 static bool
 address_found(struct reading *r, struct span s)
@@ -251,7 +130,7 @@ address_found(struct reading *r, struct span s)
 	char address[HOP_ADDRESS];
 	bool bare;
 
-	if (!address_read(s, address, &bare))
+	if (!span_address(s, address, &bare))
 		return false;
 	if (*r->hop->address == '\0' || (r->bare && !bare)) {
 		memcpy(r->hop->address, address, sizeof(address));
@@ -260,70 +139,20 @@ address_found(struct reading *r, struct span s)
 	return true;
 }
 
-/* Words in the place of a name that say that there is none. */
-static bool
-is_nobody(struct span s)
-{
-	static const char *const words[] = { "", "unknown", "unverified", "unavailable", "softdnserr", "really", "actually" };
-	size_t i;
-
-	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (is_text(s, words[i]))
-			return true;
-	return false;
-}
-
-/* Host names as they are, with what DNS would not allow but people use. */
-static bool
-is_name(struct span s)
-{
-	char address[HOP_ADDRESS];
-	bool bare;
-	bool letter = false;
-	size_t i;
-
-	for (i = 0; i < s.len; i++) {
-		letter = letter || isalpha((unsigned char)s.p[i]);
-		if (!isalnum((unsigned char)s.p[i]) && !is_of(s.p[i], "-._"))
-			return false;
-	}
-	return letter && !is_nobody(s) && !address_read(s, address, &bare);
-}
-
-/* A name whose last part has letters only: that of a version has not. */
-static bool
-is_domain(struct span s)
-{
-	size_t n = 0;
-
-	while (n < s.len && isalpha((unsigned char)s.p[s.len - 1 - n]))
-		n++;
-	return is_name(s) && n >= 2 && n + 1 < s.len && s.p[s.len - 1 - n] == '.';
-}
-
-/* Of "user@host", "IDENT:user@host" */
-static struct span
-host_of(struct span s)
-{
-	const char *at = s.len == 0 ? NULL : memrchr(s.p, '@', s.len);
-
-	return without(at == NULL ? s : behind(s, (size_t)(at + 1 - s.p)), CUT);
-}
-
 static void
 name_found(struct reading *r, struct span s)
 {
-	s = host_of(s);
-	if (*r->hop->name == '\0' && is_name(s))
-		put(r->hop->name, HOP_NAME, s, tolower);
+	s = span_host(s);
+	if (*r->hop->name == '\0' && span_is_name(s))
+		span_add(r->hop->name, HOP_NAME, s, tolower);
 }
 
 static void
 helo_found(struct reading *r, struct span s)
 {
-	s = without(s, CUT);
-	if (*r->hop->helo == '\0' && !is_nobody(s))
-		put(r->hop->helo, HOP_NAME, s, tolower);
+	s = span_trim(s, SPAN_EDGE);
+	if (*r->hop->helo == '\0' && !span_is_nobody(s))
+		span_add(r->hop->helo, HOP_NAME, s, tolower);
 }
 
 /* --- what a comment behind "from" says --- */
@@ -331,50 +160,57 @@ helo_found(struct reading *r, struct span s)
 static struct span
 comment_word(struct span *rest)
 {
-	static const char apart[] = BLANKS "(),\"";
-	struct span s = without(*rest, apart);
+	static const char apart[] = SPAN_BLANKS "(),\"";
+	struct span s = span_trim(*rest, apart);
 
 	*rest = s;
-	while (rest->len > 0 && !is_of(*rest->p, apart))
-		*rest = behind(*rest, 1);
+	while (rest->len > 0 && !byte_in(*rest->p, apart))
+		*rest = span_behind(*rest, 1);
 	s.len -= rest->len;
 	return s;
 }
 
-/* One word, with the one before it: (name [address]), (HELO word), (name [address] helo=word), (account user [address] verified). */
-static void
+/* One word, with the one before it: (name [address]), (HELO word), (name [address] helo=word), (account user [address] verified). Returns
+ * whether it is the address. */
+static bool
 from_comment_word(struct reading *r, struct span s, struct span before, bool account)
 {
-	bool greeting = is_text(s, "HELO") || is_text(s, "EHLO") || is_text(s, "LHLO");
+	bool greeting = span_is(s, "HELO") || span_is(s, "EHLO") || span_is(s, "LHLO"), found = false, bare;
+	char address[HOP_ADDRESS];
 
-	if (is_text(before, "HELO") || is_text(before, "EHLO") || is_text(before, "LHLO"))
+	if (span_is(before, "HELO") || span_is(before, "EHLO") || span_is(before, "LHLO"))
 		helo_found(r, s);
-	else if (begins(s, "helo="))
-		helo_found(r, behind(s, 5));
-	else if (address_found(r, s)) {
+	else if (span_begins(s, "helo="))
+		helo_found(r, span_behind(s, 5));
+	else if ((found = address_found(r, s))) {
 		if (!account)
 			name_found(r, before);
 	} else if (*s.p == '@')		/* ("port 1234"@name) */
 		name_found(r, s);
-	r->looked_up = r->looked_up || greeting || (begins(s, "helo=") && !same_text(behind(s, 5), r->from)) || is_text(s, "verified");
-	if (is_text(s, "forged"))	/* (name [address] (may be forged)) */
+	if (greeting || (span_begins(s, "helo=") && !span_same(span_behind(s, 5), r->from)) ||
+	    (span_is(s, "verified") && span_address(before, address, &bare)))
+		r->looked_up = true;
+	if (span_is(s, "forged"))	/* (name [address] (may be forged)) */
 		*r->hop->name = '\0';
+	return found;
 }
 
+/* Whatever follows the comment with the address says nothing of names: a client's certificate could say anything. */
 static void
 from_comment(struct reading *r, struct span rest)
 {
 	struct span before = { rest.p, 0 }, s;
-	bool account = false;
+	bool account = false, found = false;
 	int words = 0;
 
-	for (s = comment_word(&rest); s.len > 0; s = comment_word(&rest)) {
-		account = account || (words == 0 && is_text(s, "account"));
-		from_comment_word(r, s, before, account);
+	for (s = comment_word(&rest); s.len > 0 && !r->placed; s = comment_word(&rest)) {
+		account = account || (words == 0 && span_is(s, "account"));
+		found = from_comment_word(r, s, before, account) || found;
 		before = s;
 		words++;
 	}
-	if (words == 1 && r->lone.len == 0 && (is_domain(before) || memchr(before.p, '@', before.len) != NULL))
+	r->placed = r->placed || found;
+	if (words == 1 && r->lone.len == 0 && (span_is_domain(before) || memchr(before.p, '@', before.len) != NULL))
 		r->lone = before;
 }
 
@@ -384,13 +220,13 @@ from_comment(struct reading *r, struct span rest)
 static void
 from_word(struct reading *r, struct span s)
 {
-	if (without(s, CUT).len == 0 || address_found(r, r->from_words == 0 ? (struct span){ s.p, 0 } : s))
+	if (span_trim(s, SPAN_EDGE).len == 0 || address_found(r, r->from_words == 0 ? (struct span){ s.p, 0 } : s))
 		return;
 	if (r->from_words++ == 0)
 		r->from = s;
-	else if (is_text(s, "claiming"))
+	else if (span_is(s, "claiming"))
 		r->looked_up = true;
-	else if (r->looked_up && !is_text(s, "to") && !is_text(s, "be"))
+	else if (r->looked_up && !span_is(s, "to") && !span_is(s, "be"))
 		helo_found(r, s);
 }
 
@@ -400,7 +236,7 @@ from_in_comment(struct reading *r, struct span rest)
 {
 	struct span s = comment_word(&rest);
 
-	if (!is_text(s, "from"))
+	if (!span_is(s, "from"))
 		return;
 	for (s = comment_word(&rest); s.len > 0; s = comment_word(&rest))
 		from_word(r, s);
@@ -408,16 +244,19 @@ from_in_comment(struct reading *r, struct span rest)
 	r->seen |= 1u << CLAUSE_FROM;
 }
 
+/* A program's name counts outside of the "from" clause only, where no sender has a word. */
 static void
 comment_read(struct reading *r, struct span s)
 {
-	s = without(s, BLANKS);
-	r->exim = r->exim || memmem(s.p, s.len, "Exim", 4) != NULL;
-	r->looked_up = r->looked_up || begins(s, "fetchmail");
 	if (r->clause == CLAUSE_FROM)
 		from_comment(r, s);
 	else if (r->seen == 0)
 		from_in_comment(r, s);
+	else {
+		s = comment_word(&s);
+		r->exim = r->exim || span_is(s, "Exim");
+		r->looked_up = r->looked_up || span_begins(s, "fetchmail-");
+	}
 }
 
 static bool
@@ -427,8 +266,8 @@ is_protocol(struct span s)
 	size_t i, j;
 
 	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		for (j = 0; begins(s, kinds[i]) && j < sizeof(security) / sizeof(security[0]); j++)
-			if (is_text(behind(s, strlen(kinds[i])), security[j]))
+		for (j = 0; span_begins(s, kinds[i]) && j < sizeof(security) / sizeof(security[0]); j++)
+			if (span_is(span_behind(s, strlen(kinds[i])), security[j]))
 				return true;
 	return false;
 }
@@ -440,16 +279,16 @@ with_word(struct reading *r, struct span s)
 	char *with = r->hop->with;
 	size_t n = strlen(with);
 
-	s = without(s, CUT "[]");
+	s = span_trim(s, SPAN_EDGE "[]");
 	if (r->protocol || s.len == 0)
 		return;
 	r->protocol = is_protocol(s);
-	r->exchange = r->exchange || is_text(s, "Microsoft") || is_text(s, "mapi") || is_text(s, "HTTPS");
+	r->exchange = r->exchange || span_is(s, "Microsoft") || span_is(s, "mapi") || span_is(s, "HTTPS");
 	if (r->protocol)
 		*with = '\0';
 	else if (n > 0 && n + 1 < HOP_WITH)
-		strcpy(with + n, " ");
-	put(with, HOP_WITH, s, toupper);
+		memcpy(with + n, " ", 2);
+	span_add(with, HOP_WITH, s, toupper);
 }
 
 static void
@@ -461,7 +300,7 @@ word_in_clause(struct reading *r, struct span s)
 		break;
 	case CLAUSE_BY:
 		if (*r->hop->by == '\0') {
-			put(r->hop->by, HOP_NAME, without(s, CUT), tolower);
+			span_add(r->hop->by, HOP_NAME, span_trim(s, SPAN_EDGE), tolower);
 			r->rest = r->at;
 		}
 		break;
@@ -470,7 +309,7 @@ word_in_clause(struct reading *r, struct span s)
 		break;
 	case CLAUSE_ID:
 		if (*r->hop->id == '\0') {
-			put(r->hop->id, HOP_ID, without(s, ",;<>"), kept);
+			span_add(r->hop->id, HOP_ID, span_trim(s, ",;<>"), kept);
 			r->rest = r->at;
 		}
 		break;
@@ -490,7 +329,7 @@ word_read(struct reading *r, struct span s)
 	size_t i;
 
 	for (i = 0; i < sizeof(keywords) / sizeof(keywords[0]); i++) {
-		if (!is_text(s, keywords[i].word))
+		if (!span_is(s, keywords[i].word))
 			continue;
 		r->clause = (r->seen & 1u << keywords[i].clause) != 0 ? CLAUSE_OTHER : keywords[i].clause;
 		r->seen |= 1u << keywords[i].clause;
@@ -541,7 +380,7 @@ sender(struct reading *r)
 	bool qmail = *hop->address != '\0' && r->bare && *hop->with != '\0' && *hop->id == '\0' && !r->exchange;
 	char address[HOP_ADDRESS];
 
-	if (address_read(r->from, address, &bare)) {
+	if (span_address(r->from, address, &bare)) {
 		if (*hop->address == '\0')
 			memcpy(hop->address, address, sizeof(address));
 		helo_found(r, r->from);
@@ -554,7 +393,7 @@ sender(struct reading *r)
 	if (*hop->name == '\0' && *hop->address != '\0' && (r->looked_up || r->exim || qmail))
 		name_found(r, r->from);
 	else if (*hop->name != '\0' || *hop->address != '\0' || (!local && r->from_words == 1))
-		helo_found(r, host_of(r->from));	/* else a user, or "mail pickup service" */
+		helo_found(r, span_host(r->from));	/* else a user, or "mail pickup service" */
 }
 
 /* The date stands behind the last semicolon outside of comments, or behind the last of all, or just behind the host and the id. */
@@ -602,12 +441,11 @@ received_parse(struct hop *hop, const char *value, size_t len)
 const char *
 received_sender(const struct hop *hop, char text[HOP_NAME])
 {
-	*text = '\0';
-	if (*hop->name != '\0')
-		strcpy(text, hop->name);
-	else if (*hop->address != '\0')
-		sprintf(text, "[%s]", hop->address);
+	bool bare = *hop->name == '\0' && *hop->address != '\0';
+
+	if (bare)
+		snprintf(text, HOP_NAME, "[%s]", hop->address);
 	else
-		strcpy(text, hop->helo);
+		snprintf(text, HOP_NAME, "%s", *hop->name != '\0' ? hop->name : hop->helo);
 	return text;
 }

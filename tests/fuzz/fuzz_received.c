@@ -9,7 +9,6 @@
 #include "fuzz.h"
 #include "received.h"
 
-#define BLANKS " \t\r\n\v\f"
 #define WORDS 4
 
 static void
@@ -93,16 +92,17 @@ check_same(const struct hop *a, const struct hop *b)
 static void
 check_blanks(const struct hop *whole, const uint8_t *data, size_t size)
 {
+	static const char blanks[] = " \t\r\n\v\f";
 	uint32_t dice = hash_of(data, size);
 	struct bytes in = { 0 };
 	struct hop hop;
 
 	bytes_text(&in, "\n\t(a (b) c) ");
 	for (size_t i = 0; i < size; i++) {
-		bool blank = data[i] != '\0' && strchr(BLANKS, data[i]) != NULL;
+		bool blank = data[i] != '\0' && strchr(blanks, data[i]) != NULL;
 
 		dice = dice * 1664525u + 1013904223u;
-		bytes_add(&in, blank ? BLANKS + (dice >> 16) % strlen(BLANKS) : (const char *)data + i, 1);
+		bytes_add(&in, blank ? &blanks[(dice >> 16) % strlen(blanks)] : (const char *)data + i, 1);
 	}
 	if (size == 0 || data[size - 1] != '\\')
 		bytes_text(&in, "\r\n ");

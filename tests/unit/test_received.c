@@ -245,6 +245,31 @@ test_sender(void **state)
 	}
 }
 
+/* What a sender can have written into comments is neither its name nor its address. */
+static void
+test_forged(void **state)
+{
+	static const char *const values[] = {
+		"from a (unknown [192.0.2.1]) (Client CN \"b.example [192.0.2.2]\", Issuer \"HELO c.example\" (verified OK)) by d",
+		"from a (unknown [192.0.2.1]) by d (envelope-from Exim) id 1", "from a (fetchmail-@[192.0.2.1]) by d",
+		"from a ([192.0.2.1]) (Authenticated sender: u@b.example) by d", "from a ([192.0.2.1]) (b.example) by d",
+		"from a ([192.0.2.1]) by d (b.example [192.0.2.2])", "from a (b.example [192.0.2.1] (may be forged)) by d",
+		"from a ([192.0.2.1] unverified) by d", "from a ([192.0.2.1]) by d with X (verified [192.0.2.2])",
+		"from a ([192.0.2.1] helo=a) by d",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct hop hop = parse(values[i]);
+
+		assert_string_equal(hop.helo, "a");
+		assert_string_equal(hop.name, "");
+		assert_string_equal(hop.address, "192.0.2.1");
+		assert_string_equal(hop.by, "d");
+	}
+}
+
 /* No byte that is not printable, nothing longer than its room. */
 static void
 test_hostile(void **state)
@@ -362,6 +387,7 @@ main(void)
 		cmocka_unit_test(test_unbalanced),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_sender),
+		cmocka_unit_test(test_forged),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_linear),
 		cmocka_unit_test(test_dates),
