@@ -127,7 +127,7 @@ input_word(struct input *in, char word[12])
 static const char *
 input_gap(struct input *in)
 {
-	static const char *const gaps[] = { " ", "  ", "\n\t", " (by xx with yy id zz) ", " (a (from b) \\) c)\r\n ", "\t(;) ", " (()) " };
+	static const char *const gaps[] = { " ", "  ", "\n\t", " (by xx with yy id zz) ", " (a (b) with x\\) by y id z)\r\n ", "\t(;) ", " (()) " };
 
 	return gaps[input_byte(in) % (sizeof(gaps) / sizeof(gaps[0]))];
 }

@@ -303,7 +303,7 @@ static void
 test_linear(void **state)
 {
 	static const char *const pieces[] = { "(", ")", "\"", "\\", ";", "(\"", "()", "\"(", "[", "from ", "(from ", "(a ", "a@", "1.", ":", "id ",
-		"with a ", " ", "Mon 1:", "(from a(", "from a (b\"", "(Exim" };
+		"with a ", " ", "Mon 1:", "(from a(", "from a (b\"", "(Exim", "\\\"" };
 	char *value = malloc(HUGE_VALUE);
 	struct hop hop;
 	size_t i, n, len;
