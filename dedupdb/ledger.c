@@ -401,6 +401,30 @@ ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *
 	}
 }
 
+struct kept {
+	ledger_kept *kept;
+	void *arg;
+};
+
+static void
+kept_item(void *arg, size_t i, struct fingerprint *key, struct store_value *value)
+{
+	const struct kept *k = arg;
+	struct record record;
+
+	k->kept(k->arg, i, key, &record);
+	value->len = record_encode(&record, value->bytes);
+}
+
+int
+ledger_restore_many(struct ledger *ledger, size_t n, ledger_kept *kept, void *arg, uint64_t *taken, struct err *err)
+{
+	struct kept k = { kept, arg };
+
+	*taken = 0;
+	return ledger->ops->fill(ledger->store, n, kept_item, &k, taken, err);
+}
+
 int
 ledger_copy(struct ledger *ledger, const char *folder, struct ledger_copy *copy, struct err *err)
 {

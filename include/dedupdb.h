@@ -112,6 +112,11 @@ int ledger_prune(struct ledger *ledger, int64_t now, int64_t max_age, uint64_t *
  * counts here is never changed. Survives kill -9, and power loss after ledger_sync(). Returns 1 taken, 0 something else is there now,
  * which the claim holds, or -1: it may have been taken. */
 int ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *record, int64_t now, struct err *err);
+/* Tells the i-th of many records. */
+typedef void ledger_kept(void *arg, size_t i, struct fingerprint *fp, struct record *record);
+/* The same for n delivered records at a time, as ledger_import() does it: each is taken where there is none, or one that has expired. *taken: how
+ * many. Returns 0, or -1: some may have been taken. */
+int ledger_restore_many(struct ledger *ledger, size_t n, ledger_kept *kept, void *arg, uint64_t *taken, struct err *err);
 /* What was put before survives power loss when this returns 0. */
 int ledger_sync(struct ledger *ledger, struct err *err);
 

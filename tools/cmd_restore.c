@@ -8,7 +8,8 @@
  * - A pending record is taken with its decision dated back by the day of proof: a stage that is missing proves nothing any more, since
  *   the mailbox may be another one, or restored as well. The worst of it is a duplicate.
  *
- * Each record is taken by itself, in any order, once or again: an interrupted restore is finished by a second one.
+ * Each record is taken by itself, in any order, once or again: an interrupted restore is finished by a second one. Delivered ones are taken
+ * many at a time, as those of an import; what one of them meets that is not absent or expired is then looked at by itself.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,16 @@
 
 #define ATTEMPTS 5	/* a delivery may change the record meanwhile */
 #define TOLD 10		/* wrong lines that are told one by one */
+#define BATCH 4096	/* delivered records that are taken together */
+
+/* A delivered record: it has no intent, which would be most of its size. */
+struct kept {
+	struct fingerprint fp;
+	int64_t first, decided;
+	uint16_t flags;
+	uint16_t trace_len;
+	unsigned char trace[TRACE_MAX];
+};
 
 struct restore {
 	struct tool *t;
@@ -30,6 +41,8 @@ struct restore {
 	bool dry, ended;
 	uint64_t restored, pending;	/* pending ones are among the restored */
 	uint64_t present, expired, damaged, wrong;
+	struct kept batch[BATCH];
+	size_t n;
 };
 
 static int
@@ -66,27 +79,85 @@ taken(struct restore *r, const struct record *record)
 
 /* Returns an exit code. The first attempt finds out what is there. */
 static int
-take(struct restore *r, struct dump_line *line)
+take(struct restore *r, const struct fingerprint *fp, const struct record *record)
 {
-	struct claim claim = { .fp = line->fp };
+	struct claim claim = { .fp = *fp };
+	char hex[FINGERPRINT_HEX];
 	struct err err;
 	int i, got = 0;
 
-	if (r->dry && ledger_claim(r->t->ledger, &line->fp, r->t->now, &claim, &err) == -1)
+	if (r->dry && ledger_claim(r->t->ledger, fp, r->t->now, &claim, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
 	for (i = 0; i < ATTEMPTS && got == 0; i++) {
 		if (claim.state != CLAIM_NEW) {
 			r->present++;
 			return EX_OK;
 		}
-		got = r->dry ? 1 : ledger_restore(r->t->ledger, &claim, &line->record, r->t->now, &err);
+		got = r->dry ? 1 : ledger_restore(r->t->ledger, &claim, record, r->t->now, &err);
 	}
 	if (got == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
-	if (got == 0)
-		return say(r, EX_TEMPFAIL, "its record keeps changing: a delivery is at work; try again");
-	taken(r, &line->record);
+	if (got == 0) {
+		fingerprint_hex(fp, hex);
+		return tool_fail(EX_TEMPFAIL, "%s keeps changing: a delivery is at work; try again", hex);
+	}
+	taken(r, record);
 	return EX_OK;
+}
+
+static void
+unpack(void *arg, size_t i, struct fingerprint *fp, struct record *record)
+{
+	const struct kept *kept = &((const struct restore *)arg)->batch[i];
+
+	*fp = kept->fp;
+	record->state = RECORD_DELIVERED;
+	record->flags = kept->flags;
+	record->first = kept->first;
+	record->decided = kept->decided;
+	record->intent.len = 0;
+	record->trace_len = kept->trace_len;
+	memcpy(record->trace, kept->trace, kept->trace_len);
+}
+
+/* Take what has been put by. Returns an exit code. */
+static int
+flush(struct restore *r)
+{
+	struct fingerprint fp;
+	struct record record;
+	uint64_t added;
+	struct err err;
+	size_t i;
+	int rc = EX_OK;
+
+	if (ledger_restore_many(r->t->ledger, r->n, unpack, r, &added, &err) == -1)
+		return tool_err(&err, EX_UNAVAILABLE);
+	r->restored += added;
+	if (added < r->n) {	/* those of this batch count as present, too */
+		for (i = 0; i < r->n && rc == EX_OK; i++) {
+			unpack(r, i, &fp, &record);
+			rc = take(r, &fp, &record);
+		}
+		r->present -= added < r->present ? added : r->present;
+	}
+	r->n = 0;
+	return rc;
+}
+
+static int
+put_by(struct restore *r, const struct dump_line *line)
+{
+	struct kept *kept = &r->batch[r->n++];
+	const struct record *record = &line->record;
+
+	kept->fp = line->fp;
+	kept->flags = record->flags;
+	kept->first = record->first;
+	kept->decided = record->decided;
+	kept->trace_len = (uint16_t)record->trace_len;
+	memcpy(kept->trace, record->trace, record->trace_len);
+	return r->n < BATCH ? EX_OK : flush(r);
 }
 
 static int
@@ -99,7 +170,9 @@ restore_record(struct restore *r, struct dump_line *line)
 		r->expired++;
 		return EX_OK;
 	}
-	return take(r, line);
+	if (line->record.state == RECORD_DELIVERED && !r->dry)
+		return put_by(r, line);
+	return take(r, &line->fp, &line->record);
 }
 
 /* Returns an exit code. */
@@ -206,11 +279,13 @@ static int
 restore(struct restore *r)
 {
 	struct err err;
-	int rc;
+	int rc, worse;
 
 	if (r->t->ledger == NULL)
 		return tool_no_ledger("to restore into");
 	rc = restore_lines(r);
+	worse = r->n > 0 ? flush(r) : EX_OK;	/* also of a file that can't be read to its end */
+	rc = rc != EX_OK ? rc : worse;
 	if (rc == EX_OK && !tool_stopped())
 		rc = judge(r);
 	if (!r->dry)
@@ -225,34 +300,48 @@ restore(struct restore *r)
 }
 
 static int
-run(struct tool *t, int argc, char **argv)
+run_restore(struct restore *r, int argc, char **argv)
 {
 	static const struct option table[] = { { "dry-run", no_argument, NULL, 'n' }, TOOL_OPTIONS };
-	struct restore r = { .t = t };
+	struct tool *t = r->t;
 	const char *file;
 	int rc;
 
 	while (tool_getopt(t, argc, argv, ":n", table, &rc) != -1)
-		r.dry = true;
+		r->dry = true;
 	if (rc != -1)
 		return rc;
 	if (argc - optind > 1)
 		return tool_usage(t, "restore takes one file");
 	file = optind < argc ? argv[optind] : "-";
-	r.reader.name = strcmp(file, "-") == 0 ? "standard input" : file;
+	r->reader.name = strcmp(file, "-") == 0 ? "standard input" : file;
 	/* before root becomes the user: the file may be root's */
-	r.reader.file = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
-	if (r.reader.file == NULL)
+	r->reader.file = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+	if (r->reader.file == NULL)
 		return tool_fail(EX_NOINPUT, "open %s: %s", file, strerror(errno));
 	tool_catch_signals();
-	t->changing = !r.dry;
+	t->changing = !r->dry;
 	rc = tool_ledger(t);
 	if (rc == EX_OK && geteuid() == 0)
 		rc = tool_usage(t, "root would make a ledger that nobody else can use: say whose with -d user");
 	if (rc == EX_OK)
-		rc = restore(&r);
-	if (r.reader.file != stdin)
-		fclose(r.reader.file);
+		rc = restore(r);
+	if (r->reader.file != stdin)
+		fclose(r->reader.file);
+	return rc;
+}
+
+static int
+run(struct tool *t, int argc, char **argv)
+{
+	struct restore *r = calloc(1, sizeof(*r));
+	int rc;
+
+	if (r == NULL)
+		return tool_fail(EX_TEMPFAIL, "no memory");
+	r->t = t;
+	rc = run_restore(r, argc, argv);
+	free(r);
 	return rc;
 }
 

@@ -55,6 +55,27 @@ prints '^events  *none' 'why of its fingerprint: no events'
 db 0 'a restore that restores nothing' restore e
 is "$(($(stat -c %s L/events) / 512))" 1 'a restore that restores nothing has no event'
 
+# Many at a time, more than are taken together; over what is there: a damaged record, one that counts, and one that is twice in the file.
+fresh
+lda <m2
+lda <m1
+edit crowd 5000
+export_to e
+is "$(tail -n 1 e)" '{"records":5002}' 'many: an export'
+fresh
+mkdir -p M/cur M/new M/tmp
+lda <m2
+edit damage
+lda <m1
+{ head -n 1 e; records e; records e | head -n 1; echo '{"records":5003}'; } >f
+db 0 'many: restore' restore f
+tally '5001 records restored, 0 of them pending; 2 already there, 0 expired, 0 damaged, 0 wrong' 'many: restore: what it says'
+db 0 'many: what there is' export
+is "$(records out | grep -c '"state":"delivered"') $(grep -c '"damaged"' out)" '5002 0' 'many: all are there, and nothing is damaged'
+does duplicate 'many: the record that was damaged counts again' <m2
+db 0 'many: again' restore f
+tally '0 records restored, 0 of them pending; 5003 already there, 0 expired, 0 damaged, 0 wrong' 'many: again: all are there'
+
 # A pending record keeps all that it needs to be settled: the message is published by recover, once.
 fresh
 lda <m1

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include "fs.h"
 #include "ledger_fixture.h"
 
 static struct record
@@ -166,6 +167,52 @@ test_gone(void **state)
 	check_counters(f, 1);
 }
 
+struct many {
+	unsigned int first;
+	int64_t now;
+};
+
+static void
+kept(void *arg, size_t i, struct fingerprint *fp, struct record *record)
+{
+	const struct many *m = arg;
+
+	*fp = fingerprint_of(m->first + (unsigned int)i);
+	*record = delivered_at(m->now - 10);
+}
+
+/* Many at a time: the store asks the clock what has expired. Pending ones and those that count stay. */
+static void
+test_many(void **state)
+{
+	struct fixture *f = *state;
+	struct many m = { .first = 1, .now = clock_now() };
+	struct claim claim = { .attempted = false };
+	struct err err = { .text = "" };
+	uint64_t taken = 99;
+
+	deliver_one(f, 3, m.now - 5);
+	deliver_one(f, 4, m.now - 2 * WINDOW);
+	claim_as(f, 5, m.now, CLAIM_NEW, &claim);
+	decide_as(f, &claim, "ours", m.now - 5 * WINDOW, CLAIM_WON);
+	assert_int_equal(ledger_restore_many(f->ledger, 3000, kept, &m, &taken, &err), 0);
+	assert_int_equal(taken, 2998);
+	sync_and_reopen(f);
+	claim_as(f, 1, m.now, CLAIM_DUPLICATE, &claim);
+	assert_int_equal(claim.record.first, m.now - 10);
+	assert_int_equal(claim.record.trace_len, 5);
+	assert_int_equal(claim.record.flags, 0);
+	claim_as(f, 3, m.now, CLAIM_DUPLICATE, &claim);
+	assert_int_equal(claim.record.first, m.now - 5);
+	claim_as(f, 4, m.now, CLAIM_DUPLICATE, &claim);
+	claim_as(f, 5, m.now, CLAIM_PENDING, &claim);
+	claim_as(f, 3000, m.now, CLAIM_DUPLICATE, &claim);
+	claim_as(f, 3001, m.now, CLAIM_NEW, &claim);
+	check_counters(f, 3000);
+	assert_int_equal(ledger_restore_many(f->ledger, 3000, kept, &m, &taken, &err), 0);
+	assert_int_equal(taken, 0);
+}
+
 /* --- copies --- */
 
 static void
@@ -277,7 +324,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EVERY_STORE(test_taken), EVERY_STORE(test_pending_is_found), EVERY_STORE(test_not_weakened), EVERY_STORE(test_expired),
-		EVERY_STORE(test_gone),
+		EVERY_STORE(test_gone), EVERY_STORE(test_many),
 		cmocka_unit_test_setup_teardown(test_copy, setup_bdb, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_of_none, setup_bdb, teardown),
 		cmocka_unit_test_setup_teardown(test_copy_of_dirty, setup_bdb, teardown),
