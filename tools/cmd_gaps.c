@@ -60,7 +60,7 @@ run(struct tool *t, int argc, char **argv)
 	if (rc != EX_OK)
 		return rc;
 	if (t->ledger == NULL)
-		return tool_fail(EX_UNAVAILABLE, "there is no ledger (ledger = none), so no history");
+		return tool_no_ledger("that could have a history");
 	return gaps_gather(t, t->options);
 }
 
@@ -110,17 +110,22 @@ finish(struct tool *t)
 
 const struct command cmd_gaps = {
 	.name = "gaps",
-	.synopsis = "[--since T] [--host NAME] [--json] [--html FILE]",
+	.synopsis = "[--since=TIME] [--host=NAME] [--json] [--html=FILE]",
 	.line = "At which hops copies were made, and after how long",
+	.options =
+	    "      --since=TIME        only what was done at TIME or later, as with 'dedupdb list'\n"
+	    "      --host=NAME         only hops that this host, or one of this domain, has part in\n"
+	    "      --html=FILE         write a page for the postmaster of the other side instead; - is standard output\n",
 	.details =
-	    "  --since T     only what was done at T or later, as with 'dedupdb list'\n"
-	    "  --host NAME   only hops that this host, or one of this domain, has part in\n"
-	    "  --html FILE   write a page for the postmaster of the other side instead; - is standard output\n\n"
 	    "The most frequent hop first: copies, median and range of their delays, sender and receiver, the likely\n"
 	    "cause, and how that is known. The delay is the time between two acceptances of a message at the receiver:\n"
 	    "the sender's wait for the reply, and the time until its next try. So a delay below 10 minutes shows that\n"
 	    "the sender lost the connection or did not wait 10 minutes; a longer one shows nothing of the kind.\n"
 	    "It reaches back as far as the ledger's events ('history' of dedup-lda.conf(5)).\n",
+	.exits = "  73  the page can't be written\n",
+	.examples =
+	    "  dedupdb -d joe gaps --since=30d\n"
+	    "  dedupdb -A gaps --host=example.org --html=page.html\n",
 	.flags = COMMAND_ALL,
 	.prepare = prepare,
 	.run = run,

@@ -53,6 +53,7 @@ static const struct play plays[] = {
 	{ .scene = MAILDIR("show FILE", KNOWN), .words = { "show", "%T" } },
 	{ .scene = MAILDIR("show FINGERPRINT", KNOWN), .words = { "show", "%F" } },
 	{ .scene = MAILDIR("why", KNOWN), .words = { "why", "<target@crash.example.org>" } },
+	{ .scene = MAILDIR("gaps", KNOWN), .words = { "gaps" } },
 	{ .scene = MAILDIR("check", KNOWN), .words = { "check", "%T" }, .code = 1, .again = 1 },
 	{ .scene = MAILDIR("prune", KNOWN, .aged = true), .words = { "prune" } },
 	{ .scene = MAILDIR("forget", KNOWN), .words = { "forget", "%F" }, .forgets = true, .again = 1 },

@@ -28,9 +28,9 @@ is "$(ls -d L 2>ls.err)" '' 'no ledger: none is made'
 db 0 'no ledger, JSON' --json gaps
 json 'd["since"], d["complete_since"], d["deliveries"], d["copies"], d["hops"]' '(None, None, 0, 0, [])' 'no ledger, JSON: nothing'
 db 69 'ledger = none' -l none gaps
-says 'there is no ledger \(ledger = none\), so no history' 'ledger = none: it says so'
+says 'there is no ledger \(ledger = none\) that could have a history' 'ledger = none: it says so'
 db 0 'help' gaps --help
-prints '^usage: dedupdb \[options\] gaps \[--since T\] \[--host NAME\] \[--json\] \[--html FILE\]$' 'help: how to use it'
+prints '^usage: dedupdb \[options\] gaps \[--since=TIME\] \[--host=NAME\] \[--json\] \[--html=FILE\]$' 'help: how to use it'
 for wrong in x '--since yesterday' --since --html --bogus '--html='; do
 	# shellcheck disable=SC2086 # two words
 	db 64 "gaps $wrong" gaps $wrong

@@ -77,8 +77,9 @@ MASKS = [
     (r'20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\+\d\d:\d\d|Z)', 'TIME'),
     (r'\b[0-9a-f]{16,64}\b', 'HEX'),
     (r'\b\d{10}\b(\.M\d+P\d+\w*\.[\w.,=:]+)?', 'NUMBER'),
-    (r'\b\d+[smhdw]( \d+[smhdw])?\b', 'AGE'),
+    (r'\b\d+ ?[smhdw]( \d+[smhdw])?\b', 'AGE'),
     (r'\b[\d.]+ [KM]iB', 'SIZE'),
+    (r'"age":\d+', '"age":N'),
     (r'(waited_ms +)\d+', r'\1N'),
     (r'[ \t]+', ' '),
 ]
