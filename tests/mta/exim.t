@@ -28,7 +28,12 @@ cat >"$conf/conf.d/main/99_test" <<'END'
 smtp_accept_max = 0
 smtp_accept_queue_per_connection = 0
 message_logs = true
+host_lookup = 192.0.2.0/24
+host_lookup_order = byaddr
 END
+# Exim believes a client's name only if the DNS says so, too.
+printf '%s\n' 'harbour.example A 192.0.2.1' 'island.example A 192.0.2.3' >zone
+"$here/../root/names" 127.0.0.1 "$D/zone" 2>names.err &
 echo 'MAIN_FREEZE_TELL =' >"$conf/conf.d/main/01_test"
 cat >"$conf/conf.d/router/870_test" <<'END'
 plain:
@@ -47,6 +52,8 @@ sender_ready
 ok 'the receiver listens' wait_until 10 listens 25
 
 gap_cases
+hop_cases
+measure_gap
 alias_copies=1	# Exim has one delivery for all the aliases of a user that a message names
 recipient_cases
 

@@ -11,6 +11,9 @@
 #
 #	$D/sender, $D/receiver		their root file systems
 #	gapproxy			listens on port 2525, for the receiver on port 25; what it saw is in $D/gaps
+#	another one			listens on port 2627, for the sender on port 2626: a gap one hop earlier; what it saw is in $D/far
+#
+# The sender is harbour.example, 192.0.2.1, the receiver meadow.example, and who hands messages to the sender island.example, 192.0.2.3.
 #
 # For root; skips without.
 
@@ -61,7 +64,8 @@ chmod 711 "$D"
 machine() {	# machine NAME IMAGE
 	root_mount "$D/$1" "$2" && mkdir "$D/$1.home" && mount --bind "$D/$1.home" "$D/$1/home" || exit 1
 	rm -f "$D/$1/etc/dedup-lda.conf" "$D/$1/etc/resolv.conf"
-	printf "%s\n" "127.0.0.1 localhost" "127.0.1.1 meadow.example meadow" >"$D/$1/etc/hosts"
+	printf "%s\n" "127.0.0.1 localhost" "127.0.1.1 meadow.example meadow" "192.0.2.1 harbour.example" "192.0.2.3 island.example" \
+		>"$D/$1/etc/hosts"
 	local=$D/$1/usr/local
 	install -D -t "$local/bin" "$BUILD/dedup-lda" && install -D -t "$local/sbin" "$BUILD/dedupdb" &&
 		install -D -t "$local/libexec/dedup-lda" "$BUILD/dedup-lda-nss" || exit 1
@@ -97,9 +101,9 @@ listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1
 # The sender.
 postfix_common() {	# postfix_common MACHINE: what has nothing to do with the tests
 	at "$1" postconf -e maillog_file=/var/log/postfix.log compatibility_level=3.6 inet_interfaces=127.0.0.1 inet_protocols=ipv4 \
-		disable_dns_lookups=yes smtp_host_lookup=native smtpd_peername_lookup=no \
+		disable_dns_lookups=yes smtp_host_lookup=native \
 		smtp_tls_security_level= smtpd_tls_security_level= alias_maps=hash:/etc/aliases alias_database=hash:/etc/aliases \
-		mynetworks=127.0.0.0/8 default_process_limit=40 biff=no smtpd_relay_restrictions=permit_mynetworks,reject \
+		mynetworks=127.0.0.0/8,192.0.2.0/24 default_process_limit=40 biff=no smtpd_relay_restrictions=permit_mynetworks,reject \
 		smtpd_client_connection_count_limit=0
 	at "$1" postconf -F '*/*/chroot=n'
 }
@@ -117,9 +121,11 @@ make_sender() {
 		default_destination_concurrency_limit=40 default_destination_concurrency_failed_cohort_limit=1000 \
 		default_destination_concurrency_negative_feedback=0
 	at sender postconf -MX smtp/inet
+	at sender postconf -M '2626/inet=2626 inet n - n - - smtpd'
 	at sender postfix start >"$D/sender.start" 2>&1 || cat "$D/sender.start"
-	"$here/gapproxy" --log "$D/gaps" &
-	wait_until 10 listens 2525
+	"$here/gapproxy" --from 192.0.2.1 --log "$D/gaps" &
+	"$here/gapproxy" --from 192.0.2.3 --listen 127.0.0.1:2627 --to 127.0.0.1:2626 --tag far --log "$D/far" &
+	wait_until 10 listens 2525 && wait_until 10 listens 2627 && wait_until 10 listens 2626
 }
 mail_text() {	# mail_text NAME [FIELD...]: a message
 	printf 'Message-ID: <%s@harbour.example>\nDate: Fri, 20 Nov 2026 12:00:00 +0000\nFrom: renee@harbour.example\nSubject: %s\n' "$1" "$1"
@@ -162,7 +168,7 @@ actions() { sed -n "s/.*action=\([a-z]*\) .*<$2@.*/\1/p" "$D/receiver/home/$1/lo
 # and has the users of `users`.
 
 users() {
-	for name in plain maildir mbox each joe ann forward; do
+	for name in plain maildir mbox each joe ann forward older bare island measured; do
 		user $name
 	done
 	put mbox .dedup-lda.conf <<-'END'
@@ -171,6 +177,10 @@ users() {
 	END
 	put each .dedup-lda.conf <<-'END'
 	alias-copies = each
+	log = file:~/log
+	END
+	put island .dedup-lda.conf <<-'END'
+	trusted-hosts = {harbour.example}
 	log = file:~/log
 	END
 	put forward .forward <"$here/../../examples/forward/forward"
@@ -207,6 +217,52 @@ gap_expect() {	# gap_expect USER once|each
 		[ "$2" = each ] || copies=1
 		is "$(has "$1" "$c-$1")" $copies "$1, ${c%-*}: in the mailbox $copies times" || diag "$(actions "$1" "$c-$1")"
 	done
+}
+
+# Which hop was it? The report of each user whose mail was cut names it, and so does each line of the log, with a delay that is right to 2 s.
+hop_expect() {	# hop_expect USER SENDER RECEIVER [OPTION...]: of tests/mta/hops
+	user=$1 from=$2 to=$3
+	shift 3
+	at receiver dedupdb -d "$user" --json gaps >"report.$user"
+	python3 "$here/hops" --proxy "$D/gaps" --agent "$D/receiver/home/$user/log" --report "report.$user" --hop "$from" "$to" "$@" \
+		>"hops.$user" 2>&1
+	result $? "$user: the report and the log name the hop $from -> $to, and the delay"
+	diag "$(head -n 20 "hops.$user")"
+}
+older() {	# older HOST [HOST]: Received fields of that host and of one before it
+	printf 'Received: from workstation (workstation.island.example [192.0.2.77])\n\tby %s (Postfix) with ESMTPSA id 4XyZ12\n' "$1"
+	printf '\tfor <someone@meadow.example>; Fri, 20 Nov 2026 11:59:%s +0000 (UTC)\n' 58
+}
+hop_cases() {
+	# A queue with an older hop, one without any, and a gap one hop earlier, which is not blamed on the last one.
+	{ older harbour.example; mail_text cut-1-older; } | submit -p 2525 -r 4 gap-cut-1-older@harbour.example older@meadow.example &
+	mail_text cut-2-bare | submit -p 2525 -r 5 gap-cut-2-bare@harbour.example bare@meadow.example &
+	{ older island.example; mail_text cut-1-island; } |
+		submit -p 2627 -r 6 --helo island.example far-cut-1-island@island.example island@meadow.example &
+	came() { [ "$(grep -c 'action=duplicate' "$D/receiver/home/$1/log")" -ge "$2" ]; }
+	for who in 'older 1' 'bare 2' 'island 1'; do
+		# shellcheck disable=SC2086 # two words
+		ok "${who% *}: the copies came" wait_until 40 came $who
+	done
+	for who in maildir mbox forward; do
+		hop_expect $who harbour.example meadow.example
+	done
+	hop_expect older harbour.example meadow.example
+	hop_expect bare harbour.example meadow.example --proof sender
+	hop_expect island island.example harbour.example --proxy "$D/far" --tag far
+}
+
+# smtp-gap with a real MTA. How long it takes is for the reader: a stopwatch proves nothing here.
+measure_gap() {
+	"$BUILD/smtp-gap" -y -s 127.0.0.1 --helo harbour.example -f renee@harbour.example -n 5 measured@meadow.example >measured 2>measured.err
+	is $? 0 'smtp-gap measures it' || diag "$(cat measured.err)"
+	diag "$(cat measured)"
+	matches "$(cat measured)" '^all +20 of 20 ' 'smtp-gap: all were answered'
+	ok 'smtp-gap: its messages are delivered' wait_until 30 empty
+	is "$(find "$D/receiver/home/measured/Maildir/new" -type f | wc -l)" 20 'smtp-gap: each of them'
+	# The agent adds its fields in front, and the MTA its own.
+	find "$D/receiver/home/measured/Maildir/new" -type f -exec sed '1,/^Date:/d' {} \; | LC_ALL=C sort | uniq -c | sort -n | tail -n 1 >ruler
+	matches "$(cat ruler)" ' [0-9]+ \.\.\.\.\+\.\.\.\.1.*7\.\.$' 'smtp-gap: with the dots that they had'
 }
 
 recipient_cases() {
@@ -278,4 +334,6 @@ trouble_cases() {
 }
 
 ip link set lo up
+ip addr add 192.0.2.1/32 dev lo
+ip addr add 192.0.2.3/32 dev lo
 echo meadow.example >/proc/sys/kernel/hostname

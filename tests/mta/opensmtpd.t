@@ -26,6 +26,8 @@ sender_ready
 ok 'the receiver listens' wait_until 10 listens 25
 
 gap_cases
+hop_cases
+measure_gap
 recipient_cases
 
 # What a shell would make of an address.

@@ -24,6 +24,8 @@ sender_ready
 ok 'the receiver listens' wait_until 10 listens 25
 
 gap_cases
+hop_cases
+measure_gap
 recipient_cases
 configure defer_transports=local
 crowd
