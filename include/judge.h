@@ -25,8 +25,8 @@ struct judgement {
 	bool passed;			/* set by the caller: the pending record of fp has been settled, and proves nothing */
 
 	/* the answer */
-	struct claim claim;		/* of fp, or of own */
-	bool separate;			/* of own */
+	struct claim claim;		/* of fp, or of a separate copy */
+	bool separate;			/* of own, or of another separate copy of which this one is proved to be a copy */
 	bool compared;			/* what follows is valid: there was a record to compare with */
 	struct verdict verdict;
 	int64_t first;			/* s since 1970: when that other copy was decided, */

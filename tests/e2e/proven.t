@@ -59,6 +59,8 @@ for mailbox in "maildir:$D/M" "mbox:$D/box"; do
 	goes duplicate 2 forged "$kind: the forged one, handed over again"
 	db 0 "$kind: list" list --json
 	is "$(lines out)" 2 "$kind: two records"
+	goes duplicate 2 gap "$kind: a copy of the real one, by a gap"
+	says_of ' hop=lists.example.net->mx.example.org gap=612s proof=queue-id sure=yes$' "$kind: a copy of the real one: the log"
 	# The control: with all, it does.
 	fresh
 	does delivered "$kind: forged, early, all" <forged
@@ -84,6 +86,7 @@ for mailbox in "maildir:$D/M" "mbox:$D/box"; do
 	goes delivered 2 real "$kind: separate, six days later"
 	ledger_edit "$D/L" age $((2 * 86400))
 	goes duplicate 2 real "$kind: the first one's record has expired"
+	goes duplicate 2 gap "$kind: and a gap of the real one is one, too"
 	ledger_edit "$D/L" age $((6 * 86400))
 	goes delivered 3 real "$kind: so has its own"
 	goes duplicate 3 real "$kind: again"
