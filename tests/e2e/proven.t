@@ -122,6 +122,30 @@ for mailbox in "maildir:$D/M" "mbox:$D/box"; do
 done
 mailbox=maildir:$D/M
 
+# One of several separate copies.
+fresh
+for i in 1 2 3 4 5; do
+	hop evil.example 198.51.100.$i mx.example.org E$i 12:00:0$i | cat - forged >forged$i
+	goes delivered $i forged$i "forged copy $i"
+done
+goes delivered 6 real 'the real one after five'
+goes duplicate 6 gap 'a gap of the real one after five'
+goes duplicate 6 forged3 'the third one again'
+if can_trace; then
+	# The name of its file leads the sweeper to its record.
+	fresh
+	goes delivered 1 forged 'the first'
+	killed real
+	touch -d '100 hours ago' M/tmp/*
+	chmod 500 M/new
+	db 75 'recover can not publish' recover
+	is "$(staged)" 1 'the file is kept, however old'
+	chmod 700 M/new
+	goes helped 2 real 'the next copy'
+else
+	skip 'the sweeper' 'strace can not trace here'
+fi
+
 # Trust decides at another host's gap.
 inner() { hop mx.example.org 203.0.113.1 store.example.org "$1" 12:20:00; }
 { inner S1; cat real; } >first

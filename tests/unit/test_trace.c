@@ -392,6 +392,7 @@ test_hostile(void **state)
 		assert_null(strchr("\"= <>\\", v.receiver[i]));
 	/* two fields are not one */
 	SAYS(HOPS("a", "b"), HOPS("ab"), nobody, PROOF_SEPARATE, false, GAP_UNKNOWN, "", "");
+	SAYS(HOPS("ab", "c"), HOPS("a", "bc"), nobody, PROOF_SEPARATE, false, GAP_UNKNOWN, "", "");
 }
 
 /* --- keys --- */
