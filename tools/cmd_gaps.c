@@ -28,7 +28,7 @@ prepare(struct tool *t, int argc, char **argv)
 
 	t->options = &query;
 	query.by_root = geteuid() == 0;
-	while ((c = tool_getopt(t, argc, argv, ":", table, &rc)) != -1 && bad == EX_OK) {
+	while (bad == EX_OK && (c = tool_getopt(t, argc, argv, ":", table, &rc)) != -1) {
 		if (c == SINCE) {
 			query.has_since = true;
 			bad = tool_time(t, optarg, &query.since);
@@ -113,19 +113,22 @@ const struct command cmd_gaps = {
 	.synopsis = "[--since=TIME] [--host=NAME] [--json] [--html=FILE]",
 	.line = "At which hops copies were made, and after how long",
 	.options =
-	    "      --since=TIME        only what was done at TIME or later, as with 'dedupdb list'\n"
-	    "      --host=NAME         only hops that this host, or one of this domain, has part in\n"
-	    "      --html=FILE         write a page for the postmaster of the other side instead; - is standard output\n",
+	    "      --since=TIME        only what was done at TIME or later, as for 'dedupdb list'\n"
+	    "      --host=NAME         only hops that this host, or a host of this domain, has part in\n"
+	    "      --html=FILE         write a page for the postmaster of the other side; - is standard output\n",
 	.details =
 	    "The most frequent hop first: copies, median and range of their delays, sender and receiver, the likely\n"
-	    "cause, and how that is known. The delay is the time between two acceptances of a message at the receiver:\n"
-	    "the sender's wait for the reply, and the time until its next try. So a delay below 10 minutes shows that\n"
-	    "the sender lost the connection or did not wait 10 minutes; a longer one shows nothing of the kind.\n"
-	    "It reaches back as far as the ledger's events ('history' of dedup-lda.conf(5)).\n",
-	.exits = "  73  the page can't be written\n",
+	    "cause, what the delays say of the sender's wait, and how all that is known. Below that the delays as a\n"
+	    "histogram, with the timeouts that senders are known to have. The delay is the time between two acceptances\n"
+	    "of a message at the receiver: the sender's wait for the reply, and the time until its next try. So one of\n"
+	    "less than 10 minutes shows that the sender lost the connection or did not wait 10 minutes; a longer one does\n"
+	    "not show how long it waited. The report reaches back as far as the ledger's events do ('history' of\n"
+	    "dedup-lda.conf(5)). With -A it is one report of all users.\n",
+	.exits =
+	    "  73  the page can't be written\n",
 	.examples =
-	    "  dedupdb -d joe gaps --since=30d\n"
-	    "  dedupdb -A gaps --host=example.org --html=page.html\n",
+	    "  dedupdb -A gaps --since=4w\n"
+	    "  dedupdb -A gaps --host=mx.example.org --html=gaps.html\n",
 	.flags = COMMAND_ALL,
 	.prepare = prepare,
 	.run = run,

@@ -183,7 +183,7 @@ put_hop(const struct gaps_hop *hop, FILE *f)
 	element(f, "<td class=\"host\" data-label=\"Receiver\">", gaps_receiver(hop), "</td>");
 	fprintf(f, "<td class=\"number\" data-label=\"Copies\">%zu</td>\n<td class=\"delay\" data-label=\"Median delay, range\">", hop->n);
 	put_delay(f, hop->dated > 0 ? hop->median : GAP_UNKNOWN);
-	if (hop->dated > 1) {
+	if (hop->dated > 0 && hop->shortest != hop->longest) {
 		gaps_range_words(hop, range);
 		fprintf(f, "<br><span class=\"note soft\">%s</span>", range);
 	}
@@ -249,8 +249,6 @@ put_examples(const struct gaps_report *r, FILE *f)
 {
 	size_t i;
 
-	if (r->hops_n == 0)
-		return;
 	fprintf(f, "<h2>The newest copies</h2>\n<p>Of each hop the newest, at most %d. The queue id is the receiver's for the copy, where it "
 	    "is known: it can be looked up in its log.</p>\n", GAPS_NEWEST);
 	fputs("<div class=\"examples\">\n", f);
@@ -268,8 +266,10 @@ gaps_html(const struct gaps_report *r, FILE *f)
 	put_histogram(r, f);
 	put_hops(r, f);
 	fputs(gaps_explanation, f);
-	put_examples(r, f);
-	fputs(gaps_advice, f);
+	if (r->hops_n > 0) {
+		put_examples(r, f);
+		fputs(gaps_advice, f);
+	}
 	fputs("</main>\n<footer>\n<p>Made by <code>dedupdb gaps</code> of dedup-lda " DEDUP_LDA_VERSION " at ", f);
 	put_time(f, r->now);
 	fputs(" UTC. It names mail servers and their queue ids, and holds no addresses, subjects or Message-IDs.</p>\n</footer>\n</body>\n"

@@ -8,8 +8,8 @@
 #define CLOCK_SLACK 2	/* s: both acceptances are stamped in whole seconds, and the first one perhaps a little late */
 #define SHORT 60	/* s */
 
-const int64_t gaps_edges[GAPS_BUCKETS] = { 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 420, 600, 900, 1200, 1800, 2700, 3600,
-	5400, 7200, 10800, 18000, 25200, 36000, 54000, 86400, 129600, 172800, 259200, 432000, 604800 };
+const int64_t gaps_edges[GAPS_BUCKETS] = { 0, 1, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 420, 600, 900, 1200, 1800, 2700,
+	3600, 5400, 7200, 10800, 18000, 25200, 36000, 54000, 86400, 129600, 172800, 259200, 432000, 604800 };
 const int64_t gaps_marks[GAPS_MARKS] = { 60, 120, RFC1047_WAIT, RFC5321_WAIT };
 
 enum gaps_class
@@ -167,15 +167,14 @@ find_cause(struct gaps_hop *hop)
 static void
 keep_newest(struct gaps_hop *hop, const struct gaps_copy *copy)
 {
-	size_t at = hop->newest_n;
+	size_t at;
 
-	while (at > 0 && hop->newest[at - 1]->time < copy->time)
-		at--;
-	if (at == GAPS_NEWEST)
-		return;
 	if (hop->newest_n < GAPS_NEWEST)
 		hop->newest_n++;
-	memmove(hop->newest + at + 1, hop->newest + at, (hop->newest_n - at - 1) * sizeof(*hop->newest));
+	else if (hop->newest[GAPS_NEWEST - 1]->time >= copy->time)
+		return;
+	for (at = hop->newest_n - 1; at > 0 && hop->newest[at - 1]->time < copy->time; at--)
+		hop->newest[at] = hop->newest[at - 1];
 	hop->newest[at] = copy;
 }
 

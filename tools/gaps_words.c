@@ -28,7 +28,9 @@ gaps_cause_name(enum gaps_cause cause)
 const char *
 gaps_sender(const struct gaps_hop *hop)
 {
-	return hop->copies->sender[0] != '\0' ? hop->copies->sender : "(not known)";
+	if (hop->copies->sender[0] != '\0')
+		return hop->copies->sender;
+	return hop->class == GAPS_RETRY ? "(our MTA)" : "(not known)";
 }
 
 const char *

@@ -9,6 +9,7 @@ With --record the file is printed with what comes now. Prints TAP otherwise.
 """
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -70,7 +71,36 @@ def crash():
     subprocess.run(['ledger_edit', f'{HOME}/.dedup-lda', 'age', '4000'], check=True)
 
 
-STEPS = {'use': use, 'copies': copies, 'twice': twice, 'crash': crash}
+def at(seconds):
+    return time.strftime('%a, %d %b %Y %H:%M:%S +0000', time.gmtime(1795176000 + seconds))
+
+
+def hops(number, relay, address, queue_id, seconds):
+    """A message that was sent to a relay, and came from there to mx2.example.org so many seconds later."""
+    return (f'Received: from {relay} ({relay} [{address}])\n\tby mx2.example.org (Postfix) with ESMTPS id {queue_id}\n'
+            f'\tfor <joe@example.com>; {at(seconds)}\n'
+            f'Received: from [10.1.2.3] (dsl.example.com [198.51.100.9])\n\tby {relay} (Postfix) with ESMTPSA id 4Xa{number:02};\n'
+            f'\t{at(0)}\nMessage-ID: <{number}@{relay}>\nDate: {at(0)}\n\nThe text of {number}.\n')
+
+
+def gaps():
+    """Another ledger: eighty messages, most of which came once."""
+    shutil.rmtree(f'{HOME}/.dedup-lda')
+    write('.dedup-lda.conf', 'trusted-hosts = mx2.example.org\n')
+    relay, other = ('relay.example.com', '192.0.2.7'), ('mail.example.net', '192.0.2.9')
+    delays = [(relay, d) for d in (303, 302, 304, 303, 307, 302, 303, 305, 302, 303, 306, 1503)] + [(other, d) for d in (4, 31, 9)]
+    for number in range(80):
+        host, delay = delays[number] if number < len(delays) else (other, None)
+        write('first.eml', hops(number, *host, f'4XaB{number:02}', 5))
+        assert deliver('first.eml') == 0
+        if delay:
+            write('copy.eml', hops(number, *host, f'4XaC{number:02}', 5 + delay))
+            assert deliver('copy.eml') == 0
+    subprocess.run(['ledger_edit', f'{HOME}/.dedup-lda', 'age', '95'], check=True)
+    assert deliver('first.eml') == 0
+
+
+STEPS = {'gaps': gaps, 'use': use, 'copies': copies, 'twice': twice, 'crash': crash}
 
 # What differs each time, and what stands for it.
 MASKS = [

@@ -3,8 +3,8 @@
 here=$PWD
 # shellcheck source=tests/e2e/tap.sh
 . "${0%/*}/tap.sh"
-PATH=$BUILD:$BUILD/tests:$PATH TZ=UTC
-export PATH TZ
+PATH=$BUILD:$BUILD/tests:$PATH TZ=UTC LC_ALL=C.UTF-8
+export PATH TZ LC_ALL
 play() { python3 "$here/tests/e2e/sessions.py" "$@"; }
 
 # Each file has a home of its own.
