@@ -157,6 +157,13 @@ check:
 	BUILD=$(BUILD) tests/run prove --merge $(PROVE_FLAGS) $(UNITS) $(FUZZERS) $(SCRIPTS)
 	BUILD=$(BUILD) prove --merge $(PROVE_FLAGS) $(ROOT_SCRIPTS)
 
+## browser: the page of dedupdb gaps in Chromium (a large package, so check does without); DEDUP_SCREENSHOTS=/FOLDER keeps pictures
+browser:
+	tools/packages build check browser
+	$(MAKE) tests
+	BUILD=$(BUILD) tests/run env DEDUP_REQUIRE_BROWSER=yes $(if $(DEDUP_SCREENSHOTS),DEDUP_SCREENSHOTS=$(DEDUP_SCREENSHOTS)) \
+		prove --merge $(PROVE_FLAGS) tests/browser
+
 ## units: build and run the unit tests alone
 units: $(PROGRAMS) $(UNITS)
 	BUILD=$(BUILD) tests/run prove --merge $(UNITS)
@@ -304,4 +311,4 @@ help:
 
 FORCE:
 
-.PHONY: all FORCE tests demo check crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+.PHONY: all FORCE tests demo check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage

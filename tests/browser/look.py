@@ -46,8 +46,8 @@ MEASURE = """(() => {
         for (const [other, b] of labels.slice(i + 1))
             if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom) meet.push(name + ' / ' + other);
     const bars = [...document.querySelectorAll('svg rect')].map(e => e.getBoundingClientRect());
-    return {width: root.clientWidth, scroll_width: root.scrollWidth, height: root.scrollHeight, contrast: least, weak, over, labels_meet: meet,
-        bars: bars.map(b => ({width: b.width, height: b.height})), paper: rgb(getComputedStyle(root).backgroundColor)};
+    return {width: root.clientWidth, scroll_width: root.scrollWidth, height: root.scrollHeight, contrast: least, weak, over,
+        labels_meet: meet, bars: bars.map(b => ({width: b.width, height: b.height})), paper: rgb(getComputedStyle(root).backgroundColor)};
 })()"""
 
 READ = """(() => {
@@ -55,9 +55,10 @@ READ = """(() => {
     const table = name => [...document.querySelectorAll(name + ' tbody tr')].map(cells);
     return {lang: document.documentElement.lang, title: document.title,
         headings: [...document.querySelectorAll('h1, h2, h3')].map(e => [e.tagName, e.textContent]),
-        figures: [...document.querySelectorAll('.figures li')].map(e => e.textContent.trim()), hops: table('#hops'), delays: table('#delays'),
-        newest: [...document.querySelectorAll('.newest')].map(t => [...t.querySelectorAll('tbody tr')].map(cells)),
-        scopeless: [...document.querySelectorAll('th:not([scope])')].length, scripts: document.scripts.length, text: document.body.textContent};
+        figures: [...document.querySelectorAll('.figures li')].map(e => e.textContent.trim()), hops: table('#hops'),
+        delays: table('#delays'), newest: [...document.querySelectorAll('.newest')].map(t => [...t.querySelectorAll('tbody tr')].map(cells)),
+        scopeless: [...document.querySelectorAll('th:not([scope])')].length,
+        scripts: document.scripts.length, text: document.body.textContent};
 })()"""
 
 
