@@ -23,6 +23,7 @@ invalid() {	# invalid SCHEMA NAME LINE: the control
 }
 every() {	# every STATE: all commands that change nothing
 	valid stat 0 "$1: stat" --json stat
+	valid gaps 0 "$1: gaps" --json gaps
 	db 0 "$1: list" list --json
 	[ ! -s out ] || valid list 0 "$1: list" list --json
 	valid export 0 "$1: export" export
@@ -111,6 +112,18 @@ valid verify 1 'verify of a damaged database' --json verify
 valid stat 0 'stat of a damaged database' --json stat
 valid verify 0 'verify, when it was set aside' --json verify
 
+# Copies that were made everywhere.
+{
+	for proof in 0 1 2 3 4 5 6 7; do
+		echo "duplicate -99 -999 $proof $((proof + 128)) a.example.org mx.example.org 4F2A"
+		printf 'helped -99 -999 none %s - \\xff\\xc3\\xa9" \\x01\n' $proof
+	done
+	printf 'tagged -%s -9999 300 2 a.example.net mx.example.org -\n' 1 2 3 4 5 6 7
+} | event_write L
+valid gaps 0 'copies that were made everywhere: gaps' --json gaps --host example.org
+valid gaps 0 'copies that were made everywhere: gaps' --json gaps
+cp out where
+
 # What is wrong is noticed.
 invalid verify 'no JSON' '{'
 invalid verify 'a member is missing' "$(sed 's/"state":"[^"]*",//' well)"
@@ -127,5 +140,9 @@ invalid why 'an action of no name' "$(sed 's/"action":"delivered"/"action":"lost
 invalid why 'how far back is missing' "$(sed 's/,"oldest":"[^"]*"//' because)"
 invalid export 'a short fingerprint' '{"fingerprint":"00","state":"delivered","first":1,"decided":1,"flags":0}'
 invalid export 'no base64' "$(sed -n 's/"intent":"/&!/p' e)"
+invalid gaps 'a cause of no name' "$(sed 's/"cause":"timeout"/"cause":"weather"/' where)"
+invalid gaps 'a negative delay' "$(sed 's/"shortest":300/"shortest":-300/' where)"
+invalid gaps 'too many of the newest' "$(sed 's/"newest":\[\({[^}]*}\)/"newest":[\1,\1,\1,\1,\1,\1/' where)"
+invalid gaps 'a histogram without its last part' "$(sed 's/,{"from":604800[^}]*}//' where)"
 invalid stat 'a list' '[]'
 plan

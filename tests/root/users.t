@@ -16,6 +16,8 @@ homes
 all 0 'nobody has a ledger' --json stat
 said 'nobody has a ledger' ''
 is "$(find /home -name '.dedup-lda*')" '' 'and nobody gets one'
+all 0 'nobody has a ledger: gaps' gaps
+said 'nobody has a ledger: gaps' 'There is no ledger.'
 
 # In the order of their names, each with what is the user's own.
 for_user joe <m
@@ -35,6 +37,28 @@ is "$(grep -A 3 '^# HELP dedup_lda_duplicates_total' out)" '# HELP dedup_lda_dup
 dedup_lda_duplicates_total{user="ann"} 0
 dedup_lda_duplicates_total{user="joe"} 1' 'stat --prometheus: one group for each metric'
 is "$(grep -c '^# TYPE' out)" "$(grep '^# TYPE' out | sort -u | grep -c .)" 'stat --prometheus: no metric twice'
+
+# gaps is one report of all users, without their names; the page is root's.
+all 0 gaps --json gaps
+is "$(python3 -c 'import json
+o = json.load(open("out"))
+print(o["ledgers"], o["deliveries"], o["copies"])')" '2 2 1' 'gaps: one report of all'
+all 0 'gaps as text' gaps
+ok 'gaps as text: one report of all' grep -Eq '^Since .*: 1 copy, 2 deliveries in 2 ledgers\.$' out
+mask=$(umask)
+umask 022
+all 0 'gaps as a page' gaps --html page.html
+is "$(stat -c '%U %a' page.html) $(grep -Ewc 'joe|ann|example' page.html)" 'root 644 0' 'gaps as a page: of root, and about nobody'
+all 64 'gaps with a wrong option' gaps --bogus
+is "$(wc -l <err)" 1 'gaps with a wrong option: told once'
+mkdir -m 700 only-root
+"$BUILD/dedupdb" -d joe gaps --html only-root/page.html >out 2>err
+is $? 73 'gaps with -d, and a page where the user may not write'
+ok 'gaps with -d: what to do' grep -qF "as the owner of the ledger; '--html - >FILE' writes it as root" err
+"$BUILD/dedupdb" -d joe gaps --html - >only-root/page.html 2>err
+is "$? $(tail -n 1 only-root/page.html)" '0 </html>' 'gaps with -d, and a page to standard output'
+umask "$mask"
+
 all 0 'nothing to do' recover
 said 'nothing to do' ''
 all 0 'nothing to prune' prune
