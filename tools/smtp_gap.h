@@ -88,7 +88,7 @@ struct gap_result {
 	char host[GAP_NAME], address[GAP_NAME], port[GAP_PORT];	/* of the server; "" until it answered */
 	char tls[32];			/* TLSv1.3; "": none */
 	uint64_t limit;			/* bytes: the SIZE that it said; 0: it did not */
-	int64_t round_trip;		/* us, as TCP saw it; -1: unknown */
+	int64_t round_trip;		/* us, the shortest that TCP saw; -1: unknown */
 	bool open;			/* a final dot was sent that was never answered, */
 	size_t open_size;		/* of a message of this size, */
 	int64_t open_us;		/* for as long as this, at least */

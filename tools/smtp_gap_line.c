@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -337,7 +337,9 @@ line_round_trip(const struct line *line)
 	socklen_t len = sizeof(info);
 
 	memset(&info, 0, sizeof(info));
-	return getsockopt(line->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 || info.tcpi_rtt == 0 ? -1 : (int64_t)info.tcpi_rtt;
+	if (getsockopt(line->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == -1 || info.tcpi_min_rtt == 0 || info.tcpi_min_rtt == UINT32_MAX)
+		return -1;
+	return info.tcpi_min_rtt;
 }
 
 void

@@ -29,7 +29,7 @@ int line_drain(struct line *line, int64_t deadline, struct fault *f);
 bool line_heard(struct line *line);
 /* One line without its end; text is not terminated. Returns its length, or -1: no line in time, no end in LINE_ROOM, or hung up. */
 int line_read(struct line *line, char text[LINE_ROOM], int64_t deadline, struct fault *f);
-/* How long a round trip takes, as TCP saw it, in us, or -1. */
+/* The shortest round trip that TCP saw, in us, or -1: an average would have delayed acknowledgements in it. */
 int64_t line_round_trip(const struct line *line);
 void line_close(struct line **line);
 

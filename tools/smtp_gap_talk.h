@@ -15,7 +15,7 @@ int talk_open(struct talk **talk, const struct gap_plan *plan, const struct gap_
  * the other side's system, to the last line of the answer. Returns -1 otherwise; *us is then -1 if it was refused or no final dot was sent,
  * else the time that passed without an answer: the server may have taken the message all the same. */
 int talk_message(struct talk *talk, const char *text, size_t size, int64_t *us, struct fault *f);
-/* How long a round trip takes, as TCP saw it, in us, or -1. */
+/* The shortest round trip that TCP saw, in us, or -1. */
 int64_t talk_round_trip(const struct talk *talk);
 /* Say QUIT, if the server still listens, and hang up. */
 void talk_close(struct talk **talk);

@@ -17,7 +17,7 @@ server() {
 		shift
 	done
 	# shellcheck disable=SC2086 # several words
-	python3 "$here/tests/e2e/smtp_server" $options "$s" "$@" 2>"$s/err" &
+	python3 "$here/tests/e2e/smtp_server" $options "$s" "$@" >"$s/out" 2>"$s/err" &
 	i=0
 	while [ ! -e "$s/port" ] && [ $i -lt 200 ]; do
 		sleep 0.05
@@ -75,6 +75,7 @@ prints '^1\.0 KiB +2 of +2 +0\.[3-9][0-9]{3} +[0-9.]+ +[0-9.]+ +[0-9.]+$|^1\.0 K
 prints '^over  1 min +0 of +2$' 'the table: the first mark'
 prints '^over  5 min +0 of +2 .*RFC 1047' "the table: RFC 1047's"
 prints '^over 10 min +0 of +2 .*RFC 5321' "the table: RFC 5321's"
+prints '^127\.0\.0\.1 \[127\.0\.0\.1\]:[0-9]+, no TLS, round trip [0-9.]+ ms$' 'the table: the server'
 prints 'a sender that waits for a minute gets every answer' 'the table: the verdict'
 is "$(seen '^MAIL FROM:<renee@harbour.example> SIZE=1024$')" 2 'the sender that was given'
 matches "$(cat err)" '2 test messages of together 2.0 KiB to joe@meadow.example from <renee@harbour.example>: 2 of 1.0 KiB' 'what it sends is said before'
@@ -228,19 +229,29 @@ server 'dot=close'
 gap 75 'closed in the gap' -n 1 -S 1K --json
 valid 'closed in the gap'
 true_of 'closed in the gap: it is in doubt' "r['unanswered']['size'] == 1024 and r['all']['answered'] == 0 and r['all']['max'] is None"
+stop_when() {	# stop_when PATTERN COUNT ARGUMENT...: SIGTERM when the server has heard so many such lines
+	pattern=$1 wanted=$2
+	shift 2
+	"$BUILD/smtp-gap" -y -s "127.0.0.1:$port" "$@" joe@meadow.example >out 2>err &
+	pid=$!
+	i=0
+	while [ "$(seen "$pattern")" -lt "$wanted" ] && [ $i -lt 200 ]; do
+		sleep 0.05
+		i=$((i + 1))
+	done
+	kill -TERM $pid
+	wait $pid 2>wait.err
+}
 server 'dot#2=silent'
-"$BUILD/smtp-gap" -y -n 2 -S 1K -s "127.0.0.1:$port" joe@meadow.example >out 2>err &
-pid=$!
-i=0
-while [ "$(seen '^dot')" -lt 2 ] && [ $i -lt 200 ]; do
-	sleep 0.05
-	i=$((i + 1))
-done
-kill -TERM $pid
-wait $pid 2>wait.err
+stop_when '^dot' 2 -n 2 -S 1K
 is $? 143 'interrupted: it dies of the signal'
 prints '^1\.0 KiB +1 of +2 ' 'interrupted: and says what was measured'
 whines 'interrupted' 'interrupted'
+server 'text=wait 10'
+stop_when '^DATA' 1 -n 1 -S 16M
+is $? 143 'interrupted in the text: it dies of the signal'
+whines 'message 1: the text: interrupted' 'interrupted in the text'
+ok 'interrupted in the text: nothing is in doubt' not grep -q '^not answered' out
 
 # TLS.
 openssl req -x509 -newkey rsa:2048 -nodes -keyout key -out cert -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost 2>openssl.err

@@ -33,7 +33,7 @@ host_lookup_order = byaddr
 END
 # Exim believes a client's name only if the DNS says so, too.
 printf '%s\n' 'harbour.example A 192.0.2.1' 'island.example A 192.0.2.3' >zone
-"$here/../root/names" 127.0.0.1 "$D/zone" 2>names.err &
+"$here/../root/names" 127.0.0.1 "$D/zone" >names.out 2>names.err &
 echo 'MAIN_FREEZE_TELL =' >"$conf/conf.d/main/01_test"
 cat >"$conf/conf.d/router/870_test" <<'END'
 plain:

@@ -233,13 +233,13 @@ older() {	# older HOST [HOST]: Received fields of that host and of one before it
 	printf 'Received: from workstation (workstation.island.example [192.0.2.77])\n\tby %s (Postfix) with ESMTPSA id 4XyZ12\n' "$1"
 	printf '\tfor <someone@meadow.example>; Fri, 20 Nov 2026 11:59:%s +0000 (UTC)\n' 58
 }
+came() { [ "$(grep -Ec 'action=(duplicate|helped)' "$D/receiver/home/$1/log")" -ge "$2" ]; }	# came USER COPIES
 hop_cases() {
 	# A queue with an older hop, one without any, and a gap one hop earlier, which is not blamed on the last one.
 	{ older harbour.example; mail_text cut-1-older; } | submit -p 2525 -r 4 gap-cut-1-older@harbour.example older@meadow.example &
 	mail_text cut-2-bare | submit -p 2525 -r 5 gap-cut-2-bare@harbour.example bare@meadow.example &
 	{ older island.example; mail_text cut-1-island; } |
 		submit -p 2627 -r 6 --helo island.example far-cut-1-island@island.example island@meadow.example &
-	came() { [ "$(grep -c 'action=duplicate' "$D/receiver/home/$1/log")" -ge "$2" ]; }
 	for who in 'older 1' 'bare 2' 'island 1'; do
 		# shellcheck disable=SC2086 # two words
 		ok "${who% *}: the copies came" wait_until 40 came $who
@@ -256,7 +256,7 @@ hop_cases() {
 measure_gap() {
 	"$BUILD/smtp-gap" -y -s 127.0.0.1 --helo harbour.example -f renee@harbour.example -n 5 measured@meadow.example >measured 2>measured.err
 	is $? 0 'smtp-gap measures it' || diag "$(cat measured.err)"
-	diag "$(cat measured)"
+	diag "$(cat measured.err measured)"
 	matches "$(cat measured)" '^all +20 of 20 ' 'smtp-gap: all were answered'
 	ok 'smtp-gap: its messages are delivered' wait_until 30 empty
 	is "$(find "$D/receiver/home/measured/Maildir/new" -type f | wc -l)" 20 'smtp-gap: each of them'

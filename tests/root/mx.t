@@ -34,10 +34,10 @@ mx2.example A 192.0.2.2
 nobody.example A 192.0.2.3
 END
 # shellcheck disable=SC2154 # of root.sh
-"$here/names" 127.0.0.1 "$D/zone" 2>names.err &
+"$here/names" 127.0.0.1 "$D/zone" >names.out 2>names.err &
 for i in 1 2; do
 	mkdir "s$i"
-	"$here/../e2e/smtp_server" --listen "192.0.2.$i:25" "$D/s$i" 2>"s$i.err" &
+	"$here/../e2e/smtp_server" --listen "192.0.2.$i:25" "$D/s$i" >"s$i.out" 2>"s$i.err" &
 done
 i=0
 while [ $i -lt 100 ] && ! { [ -e s1/port ] && [ -e s2/port ] && python3 -c 'import socket; socket.gethostbyname("mx1.example")' 2>resolve.err; }; do
