@@ -108,7 +108,7 @@ $(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBRARIES)
 	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(LIBRARIES) $(LIBS) $(TEST_LIBS)
 
 # A part of dedupdb that has unit tests of its own.
-$(BUILD)/tests/test_mailbox_reader: $(patsubst %,$(BUILD)/obj/tools/%.o,mailbox_reader reader_maildir reader_mbox special_folder)
+$(BUILD)/tests/test_mailbox_reader: $(patsubst %,$(BUILD)/obj/tools/%.o,mailbox_reader reader_maildir reader_mbox maildir_info maildir_names special_folder)
 
 $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(LIBRARIES)
 	@mkdir -p $(@D)

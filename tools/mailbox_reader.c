@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -14,6 +15,27 @@ read_bytes(void *arg, void *buf, size_t len, struct err *err)
 	struct mailbox_reader *r = arg;
 
 	return r->ops->read(r, buf, len, err);
+}
+
+/* fd: see reader.h */
+static int
+open_kind(struct mailbox_reader **out, const struct reader_ops *ops, const struct reader_options *options, int fd, struct err *err)
+{
+	struct mailbox_reader *r = calloc(1, ops->size);
+
+	if (r == NULL) {
+		close(fd);
+		return err_sys(err, "open mailbox", options->path);
+	}
+	r->ops = ops;
+	r->options = *options;
+	r->bytes.read = read_bytes;
+	r->bytes.arg = r;
+	*out = r;
+	if (ops->open(r, fd, err) == 0)
+		return 0;
+	mailbox_reader_close(out);
+	return -1;
 }
 
 int
@@ -32,18 +54,11 @@ mailbox_reader_open(struct mailbox_reader **r, const struct reader_options *opti
 		return -1;
 	}
 	if (S_ISDIR(st.st_mode))
-		*r = reader_maildir(options, fd, err);
-	else if (S_ISREG(st.st_mode))
-		*r = reader_mbox(options, fd, err);
-	else {
-		err_set(err, STATUS_TEMP, "mailbox %s: is neither a folder nor a regular file", options->path);
-		close(fd);
-	}
-	if (*r == NULL)
-		return -1;
-	(*r)->bytes.read = read_bytes;
-	(*r)->bytes.arg = *r;
-	return 0;
+		return open_kind(r, &reader_maildir, options, fd, err);
+	if (S_ISREG(st.st_mode))
+		return open_kind(r, &reader_mbox, options, fd, err);
+	close(fd);
+	return err_set(err, STATUS_TEMP, "mailbox %s: is neither a folder nor a regular file", options->path);
 }
 
 void
@@ -51,6 +66,7 @@ mailbox_reader_close(struct mailbox_reader **r)
 {
 	if (*r != NULL)
 		(*r)->ops->close(*r);
+	free(*r);
 	*r = NULL;
 }
 

@@ -22,14 +22,15 @@ struct mailbox_reader {
 
 struct reader_ops {
 	enum reader_kind kind;
+	size_t size;			/* of its own struct, which begins with struct mailbox_reader; it comes zeroed */
+	/* fd: the folder or file, which becomes the reader's in any case. Returns 0 or -1; close follows then, too. */
+	int (*open)(struct mailbox_reader *r, int fd, struct err *err);
 	enum reader_end (*each)(struct mailbox_reader *r, reader_visit *visit, void *arg, struct err *err);
 	ssize_t (*read)(struct mailbox_reader *r, void *buf, size_t len, struct err *err);
-	void (*close)(struct mailbox_reader *r);	/* frees r */
+	void (*close)(struct mailbox_reader *r);	/* all but r itself */
 };
 
-/* fd: the folder or file, which becomes the reader's in any case. */
-struct mailbox_reader *reader_maildir(const struct reader_options *options, int fd, struct err *err);
-struct mailbox_reader *reader_mbox(const struct reader_options *options, int fd, struct err *err);
+extern const struct reader_ops reader_maildir, reader_mbox;
 
 /* Call the visitor, if the message is young enough. Returns READER_DONE: go on. */
 enum reader_end reader_offer(struct mailbox_reader *r, reader_visit *visit, void *arg, struct err *err);

@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "maildir_info.h"
+#include "maildir_names.h"
 #include "reader.h"
 
 #define BATCH 32768	/* names that are sorted together */
@@ -25,11 +27,6 @@
 struct entry {
 	ino_t ino;
 	char *name;
-};
-
-struct names {
-	char **names;
-	size_t count, room;
 };
 
 struct maildir_reader {
@@ -55,81 +52,12 @@ maildir_of(struct mailbox_reader *r)
 	return (struct maildir_reader *)r;
 }
 
-static void
-names_free(struct names *n)
-{
-	while (n->count > 0)
-		free(n->names[--n->count]);
-	free(n->names);
-	memset(n, 0, sizeof(*n));
-}
-
-static int
-names_add(struct names *n, const char *name, size_t len)
-{
-	size_t room = n->room == 0 ? 16 : 2 * n->room;
-	char **grown;
-
-	if (n->count == n->room) {
-		grown = reallocarray(n->names, room, sizeof(*grown));
-		if (grown == NULL)
-			return -1;
-		n->names = grown;
-		n->room = room;
-	}
-	n->names[n->count] = strndup(name, len);
-	return n->names[n->count++] == NULL ? -1 : 0;
-}
-
-static int
-by_name(const void *a, const void *b)
-{
-	char *const *left = a, *const *right = b;
-
-	return strcmp(*left, *right);
-}
-
 static int
 by_inode(const void *a, const void *b)
 {
 	const struct entry *left = a, *right = b;
 
 	return left->ino < right->ino ? -1 : left->ino > right->ino;
-}
-
-/* The time that a name begins with, or 0. */
-static int64_t
-name_time(const char *name)
-{
-	char *end;
-	long long t;
-
-	if (*name < '1' || *name > '9')
-		return 0;
-	t = strtoll(name, &end, 10);
-	return *end == '.' && end - name >= 9 && end - name <= 11 ? t : 0;
-}
-
-static size_t
-base_len(const char *name)
-{
-	return strcspn(name, ":");
-}
-
-/* Flags after ":2,", in any order. */
-static unsigned
-name_flags(const char *name)
-{
-	static const char letters[] = "DFPRST";
-	const char *p = strstr(name, ":2,"), *letter;
-	unsigned flags = 0;
-
-	for (p = p == NULL ? "" : p + 3; *p != '\0'; p++) {
-		letter = strchr(letters, *p);
-		if (letter != NULL)
-			flags |= 1U << (letter - letters);
-	}
-	return flags;
 }
 
 static bool
@@ -150,10 +78,9 @@ static bool
 is_missing(struct maildir_reader *m, const char *name)
 {
 	char base[NAME_MAX + 1];
-	char *key = base;
 
-	snprintf(base, sizeof(base), "%.*s", (int)base_len(name), name);
-	return bsearch(&key, m->missing.names, m->missing.count, sizeof(*m->missing.names), by_name) != NULL;
+	snprintf(base, sizeof(base), "%.*s", (int)info_base_len(name), name);
+	return names_has(&m->missing, base);
 }
 
 /* Open the folder's cur or new: a descriptor, or -1 where there is none. */
@@ -311,7 +238,7 @@ open_ahead(struct maildir_reader *m, const char *name, struct names *gone)
 	if (fd != -1)
 		posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
 	else if (errno == ENOENT)
-		(void)names_add(gone, name, base_len(name));	/* without memory it counts as gone */
+		(void)names_add(gone, name, info_base_len(name));	/* without memory it counts as gone */
 	else if (errno != ELOOP)	/* a link is no message */
 		unreadable(m, name, "open");
 	return fd;
@@ -410,7 +337,7 @@ visit_folder(struct maildir_reader *m, reader_visit *visit, void *arg, struct er
 		end = visit_part(m, "cur", &m->missing, visit, arg, err);
 	m->again = true;
 	for (round = 0; end == READER_DONE && m->missing.count > 0 && round < ROUNDS; round++) {
-		qsort(m->missing.names, m->missing.count, sizeof(*m->missing.names), by_name);
+		names_sort(&m->missing);
 		end = visit_part(m, "cur", &gone, visit, arg, err);
 		names_free(&m->missing);
 		m->missing = gone;
@@ -457,15 +384,7 @@ maildir_close(struct mailbox_reader *r)
 	names_free(&m->missing);
 	free(m->entries);
 	close(m->root);
-	free(m);
 }
-
-static const struct reader_ops maildir_reader_ops = {
-	.kind = READER_MAILDIR,
-	.each = maildir_each,
-	.read = maildir_read,
-	.close = maildir_close,
-};
 
 static int
 check_maildir(const struct maildir_reader *m, struct err *err)
@@ -473,45 +392,43 @@ check_maildir(const struct maildir_reader *m, struct err *err)
 	int fd = open_part(m, "", "cur");
 
 	if (fd == -1 && errno == ENOENT)
-		return err_set(err, STATUS_TEMP, "folder %s: is no Maildir: it has no cur; name the folder that has cur, new and tmp", m->base.options.path);
+		return err_set(err, STATUS_TEMP, "folder %s: is no Maildir: it has no cur; name the folder that has cur, new and tmp",
+		    m->base.options.path);
 	if (fd == -1)
 		return list_error(m, "", err);
 	close(fd);
 	return 0;
 }
 
-struct mailbox_reader *
-reader_maildir(const struct reader_options *options, int fd, struct err *err)
+static int
+maildir_open(struct mailbox_reader *r, int fd, struct err *err)
 {
-	struct maildir_reader *m = calloc(1, sizeof(*m));
+	struct maildir_reader *m = maildir_of(r);
 	size_t i;
 
-	if (m == NULL) {
-		close(fd);
-		err_sys(err, "open mailbox", options->path);
-		return NULL;
-	}
-	m->base.ops = &maildir_reader_ops;
-	m->base.options = *options;
 	m->root = fd;
 	m->fd = -1;
 	for (i = 0; i < AHEAD; i++)
 		m->fds[i] = -1;
 	m->entries = calloc(BATCH, sizeof(*m->entries));
-	if (m->entries == NULL || names_add(&m->folders, "", 0) == -1) {
-		err_sys(err, "open mailbox", options->path);
-		goto fail;
-	}
+	if (m->entries == NULL || names_add(&m->folders, "", 0) == -1)
+		return err_sys(err, "open mailbox", r->options.path);
 	if (check_maildir(m, err) == -1 || find_folders(m, err) == -1)
-		goto fail;
-	qsort(m->folders.names, m->folders.count, sizeof(*m->folders.names), by_name);
+		return -1;
+	names_sort(&m->folders);
 	leave_out_unwanted(m);
 	for (i = 0; i < m->folders.count; i++) {
 		count_part(m, m->folders.names[i], "new");
 		count_part(m, m->folders.names[i], "cur");
 	}
-	return &m->base;
-fail:
-	maildir_close(&m->base);
-	return NULL;
+	return 0;
 }
+
+const struct reader_ops reader_maildir = {
+	.kind = READER_MAILDIR,
+	.size = sizeof(struct maildir_reader),
+	.open = maildir_open,
+	.each = maildir_each,
+	.read = maildir_read,
+	.close = maildir_close,
+};

@@ -449,41 +449,30 @@ mbox_reader_close(struct mailbox_reader *r)
 	free(m->window);
 	free(m->next);
 	close(m->fd);
-	free(m);
 }
 
-static const struct reader_ops mbox_reader_ops = {
+static int
+mbox_reader_open(struct mailbox_reader *r, int fd, struct err *err)
+{
+	struct mbox_reader *m = mbox_of(r);
+	uint64_t first;
+
+	m->fd = fd;
+	m->window = malloc(WINDOW);
+	m->next = malloc(WINDOW);
+	if (m->window == NULL || m->next == NULL)
+		return err_sys(err, "open mailbox", r->options.path);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	if (take_snapshot(m, err) == -1)
+		return -1;
+	return find_first(m, &first, err) == -1 ? -1 : 0;
+}
+
+const struct reader_ops reader_mbox = {
 	.kind = READER_MBOX,
+	.size = sizeof(struct mbox_reader),
+	.open = mbox_reader_open,
 	.each = mbox_each,
 	.read = mbox_read,
 	.close = mbox_reader_close,
 };
-
-struct mailbox_reader *
-reader_mbox(const struct reader_options *options, int fd, struct err *err)
-{
-	struct mbox_reader *m = calloc(1, sizeof(*m));
-	uint64_t first;
-
-	if (m == NULL) {
-		close(fd);
-		err_sys(err, "open mailbox", options->path);
-		return NULL;
-	}
-	m->base.ops = &mbox_reader_ops;
-	m->base.options = *options;
-	m->fd = fd;
-	m->window = malloc(WINDOW);
-	m->next = malloc(WINDOW);
-	if (m->window == NULL || m->next == NULL) {
-		err_sys(err, "open mailbox", options->path);
-		goto fail;
-	}
-	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	if (take_snapshot(m, err) == -1 || find_first(m, &first, err) == -1)
-		goto fail;
-	return &m->base;
-fail:
-	mbox_reader_close(&m->base);
-	return NULL;
-}
