@@ -458,7 +458,7 @@ mbox_reader_open(struct mailbox_reader *r, int fd, struct err *err)
 	uint64_t first;
 
 	m->fd = fd;
-	m->window = malloc(WINDOW);
+	m->window = calloc(1, WINDOW);
 	m->next = malloc(WINDOW);
 	if (m->window == NULL || m->next == NULL)
 		return err_sys(err, "open mailbox", r->options.path);
