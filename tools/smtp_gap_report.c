@@ -147,7 +147,7 @@ text_report(const struct gap_plan *plan, const struct gap_result *result, const 
 	escaped_text(stdout, result->host);
 	printf(" [%s]:%s, %s", result->address, result->port, result->tls[0] != '\0' ? result->tls : "no TLS");
 	if (result->round_trip >= 0)
-		printf(", round trip %.2f ms", seconds(result->round_trip) * 1000);
+		printf(", round trip %.3f ms", seconds(result->round_trip) * 1000);
 	printf("\n\n");
 	table(plan, result, all);
 	putchar('\n');
