@@ -155,7 +155,7 @@ print_head(const struct gaps_report *r)
 		return;
 	}
 	time_text(r->from, false, from);
-	age_text(r->now - r->from, age);
+	age_text(r->now - (r->from < 0 ? 0 : r->from), age);	/* a damaged clock or event */
 	if (sum->copies == 0)
 		printf("No copies since %s (%s): ", from, age);
 	else

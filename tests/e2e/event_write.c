@@ -5,8 +5,8 @@
  *
  *	KIND TIME FIRST GAP PROOF SENDER RECEIVER QUEUE-ID
  *
- * KIND as in `dedupdb why`; TIME and FIRST in s since 1970, or -S for S seconds ago; GAP in s, or none if it is not known; PROOF its
- * number, 128 more if it is sure; names may have \xHH for any byte, and - is an empty one.
+ * KIND as in `dedupdb why`; TIME and FIRST in s since 1970 (@-S: before it), or -S for S seconds ago; GAP in s, or none if it is not
+ * known; PROOF its number, 128 more if it is sure; names may have \xHH for any byte, and - is an empty one.
  */
 #include <sys/stat.h>
 
@@ -43,6 +43,8 @@ kind_of(const char *word)
 static int64_t
 time_of(const char *word)
 {
+	if (word[0] == '@')
+		return atoll(word + 1);
 	return word[0] == '-' ? (int64_t)time(NULL) + atoll(word) : atoll(word);
 }
 

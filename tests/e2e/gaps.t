@@ -280,6 +280,22 @@ tr -s ' \n' ' ' <out >flat
 ok 'proofs as text: how many of each' grep -qF 'accepted it twice (1); the same sender at the first hop;' flat
 ok 'proofs as text: how many are sure' grep -qF 'so it may also have been sent twice (1); sure for 1 of 2 ' flat
 
+# Numbers that no clock has.
+title='any numbers'
+for time in 9223372036854775807 @-9223372036854775808 0; do
+	for first in 9223372036854775807 @-9223372036854775808 0; do
+		for gap in 9223372036854775807 -9223372036854775807 none; do
+			echo "duplicate $time $first $gap 129 a b Q"
+			echo "duplicate $time $first $gap 2 c d Q"
+		done
+	done
+done >events
+ask <events
+json 'd["since"][:8], d["since"] == d["complete_since"], d["copies"], [h["delay"]["longest"] for h in d["hops"]]' \
+	"('@-922337', True, 54, [9223372036854775807, 9223372036854775807])" 'any numbers: they are told'
+db 0 'any numbers, text' gaps
+db 0 'any numbers, a page' gaps --html page.html
+
 # Thousands of events, of a thousand hops. Equal ones keep one order.
 title='thousands'
 python3 -c '
