@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,8 @@ replace_open(struct replacement *r, const char *path, struct err *err)
 {
 	const char *base = strrchr(path, '/');
 	struct stat st;
-	int fd, ret = 0;
+	bool named;
+	int fd;
 
 	memset(r, 0, sizeof(*r));
 	base = base == NULL ? path : base + 1;
@@ -31,22 +33,20 @@ replace_open(struct replacement *r, const char *path, struct err *err)
 		return err_set(err, STATUS_TEMP, "write %s: it is %s", path,
 		    S_ISLNK(st.st_mode) ? "a symbolic link; name the file that it leads to" : "no regular file");
 	r->path = strdup(path);
-	if (r->path == NULL || asprintf(&r->temp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) == -1) {
+	named = r->path != NULL && asprintf(&r->temp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) != -1;
+	if (!named)
 		r->temp = NULL;
-		release(r);
-		return err_set(err, STATUS_TEMP, "write %s: no memory", path);
-	}
-	fd = mkostemp(r->temp, O_CLOEXEC);
+	fd = named ? mkostemp(r->temp, O_CLOEXEC) : -1;
 	r->f = fd == -1 ? NULL : fdopen(fd, "w");
-	if (r->f == NULL) {
-		ret = err_sys(err, "write", path);
-		if (fd != -1) {
-			close(fd);
-			unlink(r->temp);
-		}
-		release(r);
+	if (r->f != NULL)
+		return 0;
+	err_sys(err, "write", path);
+	if (fd != -1) {
+		close(fd);
+		unlink(r->temp);
 	}
-	return ret;
+	release(r);
+	return -1;
 }
 
 int
@@ -56,8 +56,7 @@ replace_commit(struct replacement *r, mode_t mode, struct err *err)
 
 	if (fflush(r->f) == EOF || ferror(r->f) || fchmod(fileno(r->f), mode) == -1 || fsync(fileno(r->f)) == -1)
 		ret = err_sys(err, "write", r->path);
-	if (fclose(r->f) == EOF && ret == 0)
-		ret = err_sys(err, "write", r->path);
+	fclose(r->f);
 	if (ret == 0 && rename(r->temp, r->path) == -1)
 		ret = err_sys(err, "rename to", r->path);
 	if (ret == -1)

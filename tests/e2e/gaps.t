@@ -27,6 +27,8 @@ line 'Nothing is known of any delivery: the history is empty.' 'no ledger: it sa
 is "$(ls -d L 2>ls.err)" '' 'no ledger: none is made'
 db 0 'no ledger, JSON' --json gaps
 json 'd["since"], d["complete_since"], d["deliveries"], d["copies"], d["hops"]' '(None, None, 0, 0, [])' 'no ledger, JSON: nothing'
+db 0 'no ledger, a page' gaps --html -
+ok 'no ledger, a page: it says so' grep -q 'Nothing is known of any delivery yet' out
 db 69 'ledger = none' -l none gaps
 says 'there is no ledger \(ledger = none\) that could have a history' 'ledger = none: it says so'
 db 0 'help' gaps --help
@@ -208,9 +210,13 @@ cause "('timeout', 300)" 2 300 301 2000 4000
 cause "('no-reply', None)" 2 300 301 2000 4000 5000
 cause "('timeout', 600)" 2 120 121 600 601 602
 cause "('break', None)" 2 0
+db 0 'one short delay' gaps
+ok 'one short delay: what it shows' grep -q ' so  *The copy came within 10 minutes: the sender lost ' out
 cause "('break', None)" 2 59
 cause "('no-reply', None)" 2 61
 cause "('no-reply', None)" 2 none
+db 0 'no delay' gaps
+ok 'no delay: it says so' grep -Fqx '     1  -        not known          a -> b' out
 cause "('no-reply', None)" 2 -5
 one '["delay"], d["hops"][0]["within_600"]' '(None, 0)' 'a negative delay is none'
 cause "('retry', None)" 1 300 301
@@ -393,6 +399,9 @@ chmod 700 shut
 if can_trace; then
 	run='strace -o trace.out -e trace=write -e inject=write:error=ENOSPC:when=2+'
 	db 73 'a full disk' gaps --html shut/page.html
+	run='strace -o trace.out -e trace=fsync -e inject=fsync:error=EIO'
+	db 73 'a failing disk' gaps --html shut/page.html
+	says 'write shut/page\.html: Input/output error' 'a failing disk: it says so'
 	run='strace -o trace.out -e trace=?rename,?renameat,?renameat2 -e inject=?rename,?renameat,?renameat2:error=EIO'
 	db 73 'a failing rename' gaps --html shut/page.html
 	run='strace -o trace.out -e trace=?rename,?renameat,?renameat2 -e inject=?rename,?renameat,?renameat2:signal=KILL'

@@ -188,6 +188,16 @@ else
 	skip 'a child that is killed' 'strace can not trace here'
 fi
 
+# The history of one user does not reach as far back as that of another one.
+for_user ann <m
+sleep 1
+for_user joe -o history=1 <m
+all 0 'histories of several lengths' gaps
+ok 'histories of several lengths: before which time not all is known' \
+	grep -q '^Before 20.* not all is known: a ledger keeps its newest events only' out
+all 0 'histories of several lengths, a page' gaps --html -
+ok 'histories of several lengths, a page: the same' grep -q '>Before <time .* not all copies are known' out
+
 # The command line.
 all 64 'with -d' -d joe stat
 all 64 'a command for one ledger' list
