@@ -17,7 +17,7 @@
 #include "message.h"
 #include "record.h"
 
-/* What the comparison found: struct event keeps it in `proof`, with PROOF_SURE or without. The numbers are in ledgers: they never change. */
+/* What the comparison found: struct event keeps it in `proof`, with PROOF_SURE or without. The numbers are in ledgers and never change. */
 enum trace_proof {
 	PROOF_NONE = 0,		/* not compared: no trace of the first copy was kept */
 	PROOF_SAME_CHAIN = 1,	/* every hop is the same: our own MTA handed the message over again */

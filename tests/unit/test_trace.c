@@ -186,8 +186,10 @@ test_first_hop(void **state)
 	    PROOF_QUEUE_ID, false, GAP_UNKNOWN, "relay.example.com", "mx");
 }
 
-#define VIA_LIST "from relay.example.com ([192.0.2.7]) by lists.example.net with ESMTP id L for <all@lists.example.net>; Fri, 20 Nov 2026 12:00:03 +0000"
-#define FROM_LIST "from lists.example.net ([192.0.2.99]) by mx.example.org with ESMTP id M for <joe@example.org>; Fri, 20 Nov 2026 12:00:09 +0000"
+#define VIA_LIST "from relay.example.com ([192.0.2.7]) by lists.example.net with ESMTP id L for <all@lists.example.net>;" \
+	" Fri, 20 Nov 2026 12:00:03 +0000"
+#define FROM_LIST "from lists.example.net ([192.0.2.99]) by mx.example.org with ESMTP id M for <joe@example.org>;" \
+	" Fri, 20 Nov 2026 12:00:09 +0000"
 
 static void
 test_fork(void **state)
