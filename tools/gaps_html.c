@@ -36,6 +36,26 @@ element(FILE *f, const char *open, const char *text, const char *close)
 	fputs(close, f);
 }
 
+/* The name of a host, which may be broken behind a dot. */
+static void
+put_host(FILE *f, const char *open, const char *name, const char *close)
+{
+	char part[EVENT_NAME];
+	size_t n;
+
+	fputs(open, f);
+	while (*name != '\0') {
+		n = strcspn(name, ".");
+		n += name[n] == '.';
+		snprintf(part, sizeof(part), "%.*s", (int)n, name);
+		html_text(f, part);
+		name += n;
+		if (*name != '\0')
+			fputs("<wbr>", f);
+	}
+	fputs(close, f);
+}
+
 /* For people: "2026-11-20 12:00:00"; UTC is said at the head of the page. */
 static void
 put_time(FILE *f, int64_t t)
@@ -179,8 +199,8 @@ put_hop(const struct gaps_hop *hop, FILE *f)
 {
 	char range[GAPS_SPAN], words[GAPS_WORDS];
 
-	element(f, "<tr><th scope=\"row\" class=\"host\" data-label=\"Sender\">", gaps_sender(hop), "</th>");
-	element(f, "<td class=\"host\" data-label=\"Receiver\">", gaps_receiver(hop), "</td>");
+	put_host(f, "<tr><th scope=\"row\" class=\"host\" data-label=\"Sender\">", gaps_sender(hop), "</th>");
+	put_host(f, "<td class=\"host\" data-label=\"Receiver\">", gaps_receiver(hop), "</td>");
 	fprintf(f, "<td class=\"number\" data-label=\"Copies\">%zu</td>\n<td class=\"delay\" data-label=\"Median delay, range\">", hop->n);
 	put_delay(f, hop->dated > 0 ? hop->median : GAP_UNKNOWN);
 	if (hop->dated > 0 && hop->shortest != hop->longest) {

@@ -318,6 +318,7 @@ python3 -c 'import json; a, b = (json.load(open(f)) for f in ("before", "out"));
 result $? 'thousands again: the same' || diag "$(tail -n 1 why)"
 db 0 'thousands as a page' gaps --html page.html
 is "$(grep -c '<h3>s' page.html)" 100 'thousands as a page: a hundred hops'
+ok 'thousands as a page: a name breaks at its dots' grep -qF '>s500.<wbr>example</th>' page.html
 ok 'thousands as a page: the rest is added up' grep -Eq 'And 1[0-9]* more at 897 other hops' page.html
 
 # Names that somebody chose: nothing of them is a control, markup or broken JSON.
