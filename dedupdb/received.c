@@ -32,6 +32,14 @@ struct reading {
 	bool protocol;		/* hop->with is a protocol's name, and complete */
 };
 
+enum { ENDS_WORD = 1, ENDS_COMMENT_WORD = 2, ENDS_BOTH = 3 };
+
+/* Which bytes do, in a table, since each byte of each field is asked. */
+static const unsigned char ends[256] = {
+	[' '] = ENDS_BOTH, ['\t'] = ENDS_BOTH, ['\r'] = ENDS_BOTH, ['\n'] = ENDS_BOTH, ['\v'] = ENDS_BOTH, ['\f'] = ENDS_BOTH,
+	['('] = ENDS_BOTH, [')'] = ENDS_BOTH, [';'] = ENDS_WORD, [','] = ENDS_COMMENT_WORD, ['"'] = ENDS_COMMENT_WORD,
+};
+
 static int
 kept(int c)
 {
@@ -96,7 +104,7 @@ word(struct reading *r)
 {
 	const char *p = r->at;
 
-	for (; r->at < r->end && !byte_in(*r->at, SPAN_BLANKS "();"); r->at++)
+	for (; r->at < r->end && (ends[(unsigned char)*r->at] & ENDS_WORD) == 0; r->at++)
 		if (*r->at == '"')
 			quoted(r);
 	return (struct span){ p, (size_t)(r->at - p) };
@@ -160,13 +168,15 @@ helo_found(struct reading *r, struct span s)
 static struct span
 comment_word(struct span *rest)
 {
-	static const char apart[] = SPAN_BLANKS "(),\"";
-	struct span s = span_trim(*rest, apart);
+	struct span s = *rest;
+	size_t n = 0;
 
-	*rest = s;
-	while (rest->len > 0 && !byte_in(*rest->p, apart))
-		*rest = span_behind(*rest, 1);
-	s.len -= rest->len;
+	while (s.len > 0 && (ends[(unsigned char)*s.p] & ENDS_COMMENT_WORD) != 0)
+		s = span_behind(s, 1);
+	while (n < s.len && (ends[(unsigned char)s.p[n]] & ENDS_COMMENT_WORD) == 0)
+		n++;
+	*rest = span_behind(s, n);
+	s.len = n;
 	return s;
 }
 

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "span.h"
 
@@ -11,24 +10,6 @@ bool
 byte_in(char c, const char *set)
 {
 	return c != '\0' && strchr(set, c) != NULL;
-}
-
-bool
-span_is(struct span s, const char *text)
-{
-	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
-}
-
-bool
-span_same(struct span s, struct span t)
-{
-	return s.len == t.len && strncasecmp(s.p, t.p, s.len) == 0;
-}
-
-bool
-span_begins(struct span s, const char *text)
-{
-	return s.len >= strlen(text) && strncasecmp(s.p, text, strlen(text)) == 0;
 }
 
 struct span

@@ -7,6 +7,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <strings.h>
 
 #include "received.h"
 
@@ -20,10 +22,24 @@ struct span {
 
 bool byte_in(char c, const char *set);
 
-/* Whether it is, or begins with, this text, or the same; in any case of letters. */
-bool span_is(struct span s, const char *text);
-bool span_begins(struct span s, const char *text);
-bool span_same(struct span s, struct span t);
+/* Whether it is, or begins with, this text, or the same; in any case of letters. Inline, so that a word of another length costs nothing. */
+static inline bool
+span_is(struct span s, const char *text)
+{
+	return s.len == strlen(text) && strncasecmp(s.p, text, s.len) == 0;
+}
+
+static inline bool
+span_begins(struct span s, const char *text)
+{
+	return s.len >= strlen(text) && strncasecmp(s.p, text, strlen(text)) == 0;
+}
+
+static inline bool
+span_same(struct span s, struct span t)
+{
+	return s.len == t.len && strncasecmp(s.p, t.p, s.len) == 0;
+}
 
 /* Without its first n bytes, of which it has so many. */
 struct span span_behind(struct span s, size_t n);
