@@ -265,14 +265,16 @@ open_file(const char *name, int flags, ...)
 	return open(name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
 }
 
-/* Opening tells whether the database is there; Berkeley DB would ask three times before. */
+/* Opening tells whether the database is there; Berkeley DB would ask three times before. To remove old log files it asks for one after the
+ * other, backwards, until one is not there: assumed, that would be thousands, back to the first one that ever was. */
 static int
 assume_existing(const char *name, int *is_folder)
 {
-	(void)name;
+	const char *base = strrchr(name, '/');
+
 	if (is_folder != NULL)
 		*is_folder = 0;
-	return 0;
+	return !is_log(base == NULL ? name : base + 1) || access(name, F_OK) == 0 ? 0 : errno;
 }
 
 static int
