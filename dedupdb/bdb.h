@@ -29,8 +29,9 @@
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
 #define BDB_CHECKPOINT_KB 512	/* of log, after which a checkpoint is made */
-#define BDB_SECTION_MS 8	/* how long a section of a long walk works before it lets deliveries in */
-#define BDB_GIVE_WAY_MS 15	/* and how long it then stays away: who waits for the lock asks for it every 13 ms at the latest */
+#define BDB_SECTION_MS 5	/* how long a section of long work works before it lets deliveries in */
+#define BDB_GIVE_WAY_MS 8	/* and how long it then stays away: who waits for the lock asks for it every 4 ms at the latest */
+#define BDB_GIVE_WAY_MAX_MS 50	/* as long as the section took, up to this: a slow disk makes all of them long */
 
 struct bdb_header {
 	char magic[8];
@@ -64,7 +65,8 @@ struct bdb {
 	void *expired_arg;
 	bool sync_entries;		/* fsync folders after a durable put */
 	bool distrust;			/* the log could not be made durable: recover before it is believed */
-	uint64_t unsynced;		/* values that bdb_fill() has put since it synced the database */
+	int64_t held_ms;		/* how long we had the lock since we stayed away from it */
+	uint32_t unwritten;		/* changes since bdb_write_out() */
 	bool boot_known;
 	unsigned char boot[BOOT_ID_BYTES];
 
@@ -116,6 +118,8 @@ int bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err);
 
 #define BDB_FILE "ledger.db"
 #define BDB_PAGE_BYTES 4096
+#define BDB_PAGE_NUMBER_AT 8	/* in a page, after its place in the log */
+#define BDB_PAGE_SUM_AT 28	/* in a page of a B-tree with DB_CHKSUM */
 
 enum bdb_pages {
 	BDB_PAGES_SOUND,
@@ -124,6 +128,8 @@ enum bdb_pages {
 };
 /* Look at every page of the database, at its head or at the whole page; 0 or -1. */
 int bdb_pages_look(const struct bdb *b, const DB_LSN *end, bool whole, enum bdb_pages *found, struct err *err);
+/* Has this page of a B-tree its number and its sum? Of the first page, which is another kind, that is not known. */
+bool bdb_page_is_whole(unsigned char *page, uint32_t number);
 
 /* How the tree of the open database hangs together. Takes about 0.1 s for 100,000 records. 0, or -1: it is damaged. */
 int bdb_verify(struct bdb *b, struct err *err);
@@ -163,12 +169,24 @@ void bdb_counters_add(struct bdb_counters *c, const unsigned char *key, const vo
 void bdb_counters_remove(struct bdb_counters *c, const unsigned char *key, const void *value, size_t len);
 int bdb_counters_write(struct bdb *b, DB_TXN *txn, const struct bdb_counters *c);
 
-/* Between two sections of a long walk. */
-static inline void
-bdb_give_way(void)
-{
-	clock_sleep_ms(BDB_GIVE_WAY_MS);
-}
+/* Inside a section, after a commit: remember what has to be synced. Berkeley DB syncs a log file before it begins the next one, so the last
+ * one is enough. */
+enum store_result bdb_log_note(struct bdb *b, struct err *err);
+/* After the section: sync it, if something was noted. The lock is free, so that parallel deliveries wait for the disk together and not one
+ * after the other. Returns 0 or -1. */
+int bdb_log_sync(struct bdb *b, struct err *err);
+/* store_ops: sync. */
+int bdb_sync(struct store *store, struct err *err);
+
+/* Between two sections of long work: stay away from the lock for a while if we had it for long. */
+void bdb_give_way(struct bdb *b);
+/* A portion of long work that changes pages: a section, and then bdb_write_out(). */
+enum store_result bdb_portion(struct bdb *b, bdb_work *work, void *arg, struct err *err);
+/* Inside that section: has it changed as many pages as a portion may? */
+bool bdb_portion_done(struct bdb *b);
+/* Let what was committed, and the pages that it changed, reach the disk, mostly without the lock; a checkpoint is then short. In the end
+ * gives way. Returns 0, or -1: the next section recovers. */
+int bdb_write_out(struct bdb *b, struct err *err);
 
 /* store_ops: stat, count, each, prune. Values are counted, copied, or deleted, some hundred in a section. */
 int bdb_stat(struct store *store, struct ledger_stat *stat, struct err *err);

@@ -1,11 +1,7 @@
 /* Puts many values into a ledger in Berkeley DB, many in each section. */
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "bdb.h"
 
-#define LOOK_EVERY 16	/* values between two looks at the clock */
-#define SYNC_EVERY 2048	/* values between two syncs of the database outside of a section */
+#define LOOK_EVERY 8	/* values between two looks at how many pages have changed; each may be on one of its own */
 
 struct fill {
 	size_t n, next;
@@ -55,7 +51,8 @@ fill_some(struct bdb *b, DB_TXN *txn, struct fill *fill, size_t *next, uint64_t 
 		if (ret != 0)
 			break;
 		*added += put;
-		if (++*next % LOOK_EVERY == 0 && clock_ms() >= fill->until)
+		++*next;
+		if (clock_ms() >= fill->until || (*next % LOOK_EVERY == 0 && bdb_portion_done(b)))
 			break;
 	}
 	return ret;
@@ -84,20 +81,7 @@ work_fill(struct bdb *b, void *arg, struct err *err)
 		return bdb_fail(b, "fill", ret, err);
 	fill->next = next;
 	fill->added += added;
-	(void)b->env->txn_checkpoint(b->env, BDB_CHECKPOINT_KB, 0, 0);	/* only shortens the next recovery */
 	return STORE_OK;
-}
-
-/* A checkpoint syncs the database, and many values are on many pages: let most of them reach the disk while nobody waits. */
-static void
-sync_database(const struct bdb *b)
-{
-	int fd = openat(b->dir, "env/ledger.db", O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-
-	if (fd == -1)
-		return;
-	(void)fdatasync(fd);
-	close(fd);
 }
 
 int
@@ -110,19 +94,12 @@ bdb_fill(struct store *store, size_t n, store_item *item, void *arg, uint64_t *a
 
 	while (fill.next < n) {
 		before = fill.added;
-		result = bdb_section(b, work_fill, &fill, err);
+		result = bdb_portion(b, work_fill, &fill, err);
 		if (result == STORE_ABSENT)
 			return err_set(err, STATUS_TEMP, "ledger %s: does not exist", b->path);
+		*added += fill.added - before;
 		if (result != STORE_OK)
 			return -1;
-		*added += fill.added - before;
-		b->unsynced += fill.added - before;
-		if (b->unsynced >= SYNC_EVERY) {
-			sync_database(b);
-			b->unsynced = 0;
-		}
-		if (fill.next < n)
-			bdb_give_way();
 	}
 	return 0;
 }

@@ -350,6 +350,7 @@ section_once(struct bdb *b, bdb_work *work, void *arg, struct err *err)
 {
 	enum store_result result = STORE_FAILED;
 	int got = enter(b, b->timeout_ms, err);
+	int64_t began = clock_ms();
 
 	if (got != 1)
 		return got == 0 ? STORE_ABSENT : STORE_FAILED;
@@ -358,6 +359,7 @@ section_once(struct bdb *b, bdb_work *work, void *arg, struct err *err)
 		result = work(b, arg, err);
 	finish_work(b, result != STORE_FAILED && result != STORE_UNDECIDED, err->status == STATUS_CORRUPT);
 	fs_unlock(b->lock);
+	b->held_ms += clock_ms() - began;
 	return result;
 }
 

@@ -6,6 +6,7 @@
 
 #define BATCH_VALUES 512	/* values copied in one section of a walk */
 #define BATCH_BYTES (256 * 1024)
+#define LOOK_EVERY 16		/* values between two looks at how many pages have changed */
 
 /* A batch of a walk: values are copied in a section and visited outside of it, so that deliveries never wait for a visitor. */
 struct batch {
@@ -34,10 +35,10 @@ batch_add(struct batch *batch, const unsigned char *key, const unsigned char *va
 }
 
 static bool
-batch_full(const struct batch *batch, size_t seen)
+batch_full(struct bdb *b, const struct batch *batch, size_t seen)
 {
 	if (batch->expired != NULL)
-		return seen % 16 == 0 && clock_ms() >= batch->until;
+		return clock_ms() >= batch->until || (seen % LOOK_EVERY == 0 && bdb_portion_done(b));
 	return seen == BATCH_VALUES ||
 	    batch->used + FINGERPRINT_BYTES + sizeof(size_t) + RECORD_MAX > BATCH_BYTES;
 }
@@ -51,7 +52,6 @@ batch_walk(struct bdb *b, DBC *cursor, struct batch *batch)
 	size_t seen = 0;
 	int ret;
 
-	(void)b;
 	k.size = sizeof(batch->from.bytes);
 	ret = cursor->get(cursor, &k, &v, DB_SET_RANGE);
 	if (ret == 0 && batch->after && memcmp(batch->from.bytes, start.bytes, sizeof(start.bytes)) == 0)
@@ -64,7 +64,7 @@ batch_walk(struct bdb *b, DBC *cursor, struct batch *batch)
 			ret = cursor->del(cursor, 0);
 			batch->deleted++;
 		}
-		if (ret != 0 || batch_full(batch, ++seen))
+		if (ret != 0 || batch_full(b, batch, ++seen))
 			break;
 		ret = cursor->get(cursor, &k, &v, DB_NEXT);
 	}
@@ -108,8 +108,6 @@ work_batch(struct bdb *b, void *arg, struct err *err)
 		*batch = before;	/* the section may be run again */
 		return bdb_fail(b, "walk", ret, err);
 	}
-	if (txn != NULL)
-		(void)b->env->txn_checkpoint(b->env, BDB_CHECKPOINT_KB, 0, 0);
 	return STORE_OK;
 }
 
@@ -149,6 +147,7 @@ bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit
 		if (result == STORE_ABSENT)
 			break;
 		ret = result == STORE_OK ? visit_batch(&batch, visit, arg, err) : -1;
+		bdb_give_way(bdb_of(store));
 	}
 	free(batch.buf);
 	return ret;
@@ -161,10 +160,8 @@ bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *dele
 	enum store_result result = STORE_OK;
 
 	while (result == STORE_OK && !batch.end) {
-		result = bdb_section(bdb_of(store), work_batch, &batch, err);
+		result = bdb_portion(bdb_of(store), work_batch, &batch, err);
 		*deleted = batch.deleted;
-		if (!batch.end)
-			bdb_give_way();
 	}
 	return result == STORE_OK || result == STORE_ABSENT ? 0 : -1;
 }

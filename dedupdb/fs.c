@@ -198,7 +198,7 @@ fs_lock(int fd, int timeout_ms, const char *path, struct err *err)
 
 	while ((got = fs_try_lock(fd, path, err)) == 0 && clock_ms() < end) {
 		nanosleep(&wait, NULL);
-		if (wait.tv_nsec < 10 * 1000 * 1000)
+		if (wait.tv_nsec < 2 * 1000 * 1000)	/* up to 3.2 ms: BDB_GIVE_WAY_MS leaves room for several who ask so often */
 			wait.tv_nsec *= 2;
 	}
 	return got;

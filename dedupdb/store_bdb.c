@@ -10,6 +10,7 @@
 
 #define CHECKPOINT_EVERY 64
 #define HAND_STEPS 4		/* values looked at per insert: dead ones stay under a third of the live ones */
+#define WRITE_OUT_AFTER 256	/* changes that come together */
 #define CLOSE_TIMEOUT_MS 1000	/* nothing depends on what is done then */
 
 static enum store_result
@@ -125,6 +126,7 @@ struct change {
 	const struct store_value *value;	/* NULL: remove */
 	struct store_value *now;
 	bool durable, pending;
+	bool write_out;		/* many changes have come together */
 };
 
 /* Compare inside the transaction that changes. */
@@ -235,44 +237,6 @@ checkpoint(struct bdb *b)
 	(void)b->env->txn_checkpoint(b->env, BDB_CHECKPOINT_KB, 0, 0);
 }
 
-/* Remember what has to be synced. Berkeley DB syncs a log file before it begins the next one, so the last one is enough. */
-static enum store_result
-open_log(struct bdb *b, struct err *err)
-{
-	DB_LOG_STAT *stat;
-	char name[32];
-	int ret = b->env->log_stat(b->env, &stat, 0);
-
-	if (ret != 0)
-		return bdb_fail(b, "find the log", ret, err);
-	snprintf(name, sizeof(name), "env/log.%010lu", (unsigned long)stat->st_cur_file);
-	free(stat);
-	b->log = openat(b->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return b->log == -1 ? (err_sys(err, "open log of ledger", b->path), STORE_FAILED) : STORE_OK;
-}
-
-/* After the section: the lock is free, so that parallel deliveries wait for the disk together and not one after the other. */
-static int
-sync_log(struct bdb *b, struct err *err)
-{
-	int fd, ret = 0;
-
-	if (b->log == -1)
-		return 0;
-	if (fdatasync(b->log) == -1)
-		ret = err_sys(err, "sync log of ledger", b->path);
-	close(b->log);
-	b->log = -1;
-	if (ret == 0 && b->sync_entries) {	/* the log file may be new */
-		fd = fs_open_dir_at(b->dir, "env", b->env_path, err);
-		ret = fd == -1 ? -1 : fs_sync(fd, b->env_path, err);
-		if (fd != -1)
-			close(fd);
-	}
-	b->distrust = ret == -1;
-	return ret;
-}
-
 /* Once this was called the change may survive, whatever it returns. */
 static enum store_result
 commit(struct bdb *b, DB_TXN *txn, bool durable, struct err *err)
@@ -281,7 +245,7 @@ commit(struct bdb *b, DB_TXN *txn, bool durable, struct err *err)
 
 	if (ret != 0)
 		bdb_fail(b, "commit", ret, err);
-	return ret == 0 && (!durable || open_log(b, err) == STORE_OK) ? STORE_OK : STORE_UNDECIDED;
+	return ret == 0 && (!durable || bdb_log_note(b, err) == STORE_OK) ? STORE_OK : STORE_UNDECIDED;
 }
 
 /* The change, what an insert tidies, and the counters of both. */
@@ -328,7 +292,10 @@ work_change(struct bdb *b, void *arg, struct err *err)
 		bdb_event(b, b->base.event);
 		b->closing = !c->pending && !b->many;	/* a delivery has nothing to ask any more */
 		hint(b, c->key->bytes, c->pending);
-		checkpoint(b);
+		if (b->many)
+			c->write_out = ++b->unwritten >= WRITE_OUT_AFTER || bdb_portion_done(b);
+		else
+			checkpoint(b);
 	}
 	return result;
 }
@@ -337,33 +304,25 @@ static enum store_result
 bdb_put(struct store *store, const struct fingerprint *key, const struct store_value *expected, const struct store_value *value,
     bool durable, bool pending, struct store_value *now, struct err *err)
 {
-	struct change c = { key, expected, value, now, durable, pending };
-	enum store_result result = bdb_section(bdb_of(store), work_change, &c, err);
+	struct change c = { key, expected, value, now, durable, pending, false };
+	struct bdb *b = bdb_of(store);
+	enum store_result result = bdb_section(b, work_change, &c, err);
 
-	return sync_log(bdb_of(store), err) == -1 && result == STORE_OK ? STORE_UNDECIDED : result;
-}
-
-static enum store_result
-work_sync(struct bdb *b, void *arg, struct err *err)
-{
-	(void)arg;
-	return open_log(b, err);
-}
-
-static int
-bdb_sync(struct store *store, struct err *err)
-{
-	enum store_result result = bdb_section(bdb_of(store), work_sync, NULL, err);
-
-	if (result == STORE_OK)
-		return sync_log(bdb_of(store), err);
-	return result == STORE_ABSENT ? 0 : -1;
+	if (bdb_log_sync(b, err) == -1 && result == STORE_OK)
+		result = STORE_UNDECIDED;
+	if (result == STORE_OK && c.write_out) {
+		b->unwritten = 0;
+		if (bdb_write_out(b, err) == -1)
+			result = STORE_UNDECIDED;
+	} else if (b->many)
+		bdb_give_way(b);
+	return result;
 }
 
 static enum store_result
 bdb_remove(struct store *store, const struct fingerprint *key, const struct store_value *expected, struct err *err)
 {
-	struct change c = { key, expected, NULL, NULL, false, false };
+	struct change c = { key, expected, NULL, NULL, false, false, false };
 	enum store_result result = bdb_section(bdb_of(store), work_change, &c, err);
 
 	return result == STORE_UNDECIDED ? STORE_FAILED : result;
