@@ -1,5 +1,6 @@
 /*
- * A copy of a ledger, to look at without touching the ledger: the database and its log, as they are on disk.
+ * A copy of a ledger, to look at without touching the ledger: the database and its log, as they are on disk. Most of the database is copied
+ * before the lock is taken (bdb_copy_pages.c).
  *
  * What is committed is in the log, so the region files stay behind, and to open the copy is what to open the ledger is after a restart:
  * a recovery, which looks at every page.
@@ -13,12 +14,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bdb.h"
+#include "bdb_copy.h"
 
 #define BLOCK (256 * 1024)
 
 struct copying {
 	struct ledger_copy *copy;
+	struct page_copy *pages;
 	int to;			/* folder of the copy */
 	char *block;
 };
@@ -53,6 +55,17 @@ copy_file(const struct bdb *b, const struct copying *c, int from, int env, const
 	return ret;
 }
 
+/* The database as it was begun without the lock, if it is still the same file. */
+static int
+copy_data(const struct bdb *b, const struct copying *c, int from, int env, const char *name, struct err *err)
+{
+	if (strcmp(name, BDB_FILE) != 0 || !bdb_page_copy_is_of(c->pages, from))
+		return copy_file(b, c, from, env, name, err);
+	if (bdb_page_copy_finish(c->pages, err) == -1)
+		return -1;
+	return renameat(c->to, BDB_FILE, env, BDB_FILE) == -1 ? err_sys(err, "copy ledger", b->path) : 0;
+}
+
 static int
 copy_env(const struct bdb *b, const struct copying *c, int env, struct err *err)
 {
@@ -68,7 +81,7 @@ copy_env(const struct bdb *b, const struct copying *c, int env, struct err *err)
 	errno = 0;
 	while (ret == 0 && (entry = readdir(d)) != NULL) {
 		if (bdb_is_data(entry->d_name))
-			ret = copy_file(b, c, from, env, entry->d_name, err);
+			ret = copy_data(b, c, from, env, entry->d_name, err);
 		errno = 0;
 	}
 	if (ret == 0 && errno != 0)
@@ -119,20 +132,6 @@ work_copy(struct bdb *b, void *arg, struct err *err)
 	return ret == 0 ? STORE_ABSENT : STORE_FAILED;	/* nothing to write into the header */
 }
 
-/* What is in the page cache is copied several times as fast, while deliveries wait. */
-static void
-read_ahead(const struct bdb *b, char *block)
-{
-	int fd = openat(b->dir, "env/" BDB_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	off_t at = 0;
-	ssize_t n;
-
-	while (fd != -1 && (n = fs_pread(fd, block, BLOCK, at, b->path, NULL)) > 0)
-		at += n;
-	if (fd != -1)
-		close(fd);
-}
-
 int
 bdb_copy(struct store *store, const char *folder, struct ledger_copy *copy, struct err *err)
 {
@@ -141,10 +140,14 @@ bdb_copy(struct store *store, const char *folder, struct ledger_copy *copy, stru
 	int ret = c.block == NULL ? err_sys(err, "copy ledger", b->path) : bdb_folder(b, err);
 
 	if (ret == 1) {
-		read_ahead(b, c.block);
 		c.to = fs_open_dir(folder, err);
-		ret = c.to == -1 || bdb_header_section(b, b->timeout_ms, work_copy, &c, err) != STORE_ABSENT ? -1 : 0;
+		ret = c.to == -1 ? -1 : bdb_page_copy_begin(&c.pages, b, c.to, err);
+		if (ret == 0 && bdb_header_section(b, b->timeout_ms, work_copy, &c, err) != STORE_ABSENT)
+			ret = -1;
+		if (c.to != -1)		/* what was begun, and is not the database any more */
+			(void)unlinkat(c.to, BDB_FILE, 0);
 	}
+	bdb_page_copy_end(&c.pages);
 	if (c.to != -1)
 		close(c.to);
 	free(c.block);

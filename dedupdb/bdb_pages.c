@@ -13,7 +13,6 @@
 #include "bdb.h"
 
 #define PAGES_AT_ONCE 64
-#define CHECKSUM_AT 28	/* in a page of a B-tree with DB_CHKSUM */
 
 /* As every page begins. */
 struct head {
@@ -36,11 +35,22 @@ hash(const unsigned char *p, size_t len)
 static bool
 has_checksum(unsigned char *page)
 {
-	uint32_t sum;
+	uint32_t sum, found;
 
-	memcpy(&sum, page + CHECKSUM_AT, sizeof(sum));
-	memset(page + CHECKSUM_AT, 0, sizeof(sum));
-	return hash(page, BDB_PAGE_BYTES) == sum;
+	memcpy(&sum, page + BDB_PAGE_SUM_AT, sizeof(sum));
+	memset(page + BDB_PAGE_SUM_AT, 0, sizeof(sum));
+	found = hash(page, BDB_PAGE_BYTES);
+	memcpy(page + BDB_PAGE_SUM_AT, &sum, sizeof(sum));
+	return found == sum;
+}
+
+bool
+bdb_page_is_whole(unsigned char *page, uint32_t number)
+{
+	uint32_t own;
+
+	memcpy(&own, page + BDB_PAGE_NUMBER_AT, sizeof(own));
+	return number > 0 && own == number && has_checksum(page);
 }
 
 static enum bdb_pages

@@ -128,7 +128,7 @@ struct ledger_copy {
 	int64_t held_ms;	/* how long deliveries had to wait */
 };
 /* Copy the database into `folder`, empty and the user's own: opened as a ledger there, it is what the next use of this one would find,
- * damage and all. Changes nothing here. Returns 0 or -1. */
+ * damage and all. Changes nothing here. Most of it is made while deliveries go on. Returns 0 or -1. */
 int ledger_copy(struct ledger *ledger, const char *folder, struct ledger_copy *copy, struct err *err);
 
 /* A message that was delivered without this ledger. */

@@ -1,8 +1,8 @@
 /*
  * dedupdb verify: is all well with the ledger?
  *
- * It looks at a copy, which is taken while deliveries wait, and opens that as the next delivery would open the ledger: with a recovery and
- * Berkeley DB's own verification of every page. So nothing that is found changes the ledger, and deliveries wait for the copying alone.
+ * It looks at a copy, and opens that as the next delivery would open the ledger: with a recovery and a look at every page. So nothing that
+ * is found changes the ledger. Most of the copy is made while deliveries go on; they wait only while it is made consistent.
  * Pending records are compared with the mailboxes that they name.
  */
 #include <sys/stat.h>
@@ -330,8 +330,8 @@ const struct command cmd_verify = {
 	.synopsis = "[--json]",
 	.line = "Check database, records and pending deliveries: exit 1 with what is wrong and what to do",
 	.details =
-	    "Changes nothing. A copy of the database is checked; deliveries wait while it is taken, for waited_ms. It needs\n"
-	    "as much room as the ledger, in TMPDIR or /var/tmp. Of pending deliveries the message is staged (recover\n"
+	    "Changes nothing. A copy of the database is checked. It is made beside deliveries, which wait only at its end, for\n"
+	    "waited_ms. It needs as much room as the ledger, in TMPDIR or /var/tmp. Of pending deliveries the message is staged (recover\n"
 	    "publishes it), published, or absent (moved by a reader, or the next copy is delivered), or its mailbox is\n"
 	    "unreachable.\n",
 	.exits = "  1   something is wrong: what, and what to do, is printed\n",
