@@ -152,7 +152,7 @@ static void
 test_order(void **state)
 {
 	unsigned char was[BDB_PAGE_BYTES], place[2];
-	struct tree t;
+	struct tree t = { .fd = -1 };
 
 	make_tree(*state, &t);
 	find_page(&t, LEAF, 1);
@@ -173,7 +173,7 @@ test_ways(void **state)
 {
 	unsigned char was[BDB_PAGE_BYTES];
 	uint32_t number, first;
-	struct tree t;
+	struct tree t = { .fd = -1 };
 
 	make_tree(*state, &t);
 	find_page(&t, LEAF, 1);
@@ -209,7 +209,7 @@ static void
 test_children(void **state)
 {
 	unsigned char was[BDB_PAGE_BYTES];
-	struct tree t;
+	struct tree t = { .fd = -1 };
 	uint16_t place;
 
 	make_tree(*state, &t);
