@@ -233,7 +233,7 @@ older() {	# older HOST [HOST]: Received fields of that host and of one before it
 	printf 'Received: from workstation (workstation.island.example [192.0.2.77])\n\tby %s (Postfix) with ESMTPSA id 4XyZ12\n' "$1"
 	printf '\tfor <someone@meadow.example>; Fri, 20 Nov 2026 11:59:%s +0000 (UTC)\n' 58
 }
-came() { [ "$(cat "$D/receiver/home/$1/log" 2>/dev/null | grep -Ec 'action=(duplicate|helped)')" -ge "$2" ]; }	# came USER COPIES
+came() { [ -e "$D/receiver/home/$1/log" ] && [ "$(grep -Ec 'action=(duplicate|helped)' "$D/receiver/home/$1/log")" -ge "$2" ]; }	# came USER COPIES
 hop_cases() {
 	# A queue with an older hop, one without any, and a gap one hop earlier, which is not blamed on the last one.
 	{ older harbour.example; mail_text cut-1-older; } | submit -p 2525 -r 4 gap-cut-1-older@harbour.example older@meadow.example &
