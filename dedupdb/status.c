@@ -34,6 +34,6 @@ err_sys(struct err *err, const char *op, const char *path)
 void
 err_retry(struct err *err)
 {
-	if (err != NULL && err->status == STATUS_QUOTA)
+	if (err != NULL && (err->status == STATUS_QUOTA || err->status == STATUS_NOUSER || err->status == STATUS_REFUSED))
 		err->status = STATUS_TEMP;
 }

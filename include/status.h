@@ -17,6 +17,7 @@ enum status {
 	STATUS_USAGE,		/* the command line is wrong */
 	STATUS_NOUSER,		/* the recipient does not exist */
 	STATUS_QUOTA,		/* the recipient is over quota */
+	STATUS_REFUSED,		/* who the message was handed to refuses it for good */
 	STATUS_CORRUPT		/* stored data is damaged: only the ledger says this */
 };
 
@@ -31,7 +32,8 @@ int err_set(struct err *err, enum status status, const char *fmt, ...) __attribu
 /* As err_set with "op path: strerror(errno)". EDQUOT becomes STATUS_QUOTA, all else STATUS_TEMP. path may be NULL. */
 int err_sys(struct err *err, const char *op, const char *path);
 
-/* The message may have been accepted all the same: STATUS_QUOTA, which an administrator can turn into a bounce, becomes STATUS_TEMP. */
+/* The message may have been accepted all the same: what an administrator can turn into a bounce (STATUS_QUOTA, STATUS_NOUSER,
+ * STATUS_REFUSED) becomes STATUS_TEMP. */
 void err_retry(struct err *err);
 
 #endif

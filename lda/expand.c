@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "expand.h"
 
 #define COMPONENT_MAX 255	/* bytes: NAME_MAX of every file system that holds mail */
 
 struct output {
+	const char *what;	/* is made of the text, for errors */
 	size_t len;
 	char text[EXPAND_MAX];
 };
@@ -52,7 +54,7 @@ static int
 put(struct output *out, const char *text, size_t len, struct err *err)
 {
 	if (len >= sizeof(out->text) - out->len)
-		return err_set(err, STATUS_CONFIG, "the path is longer than %d bytes", EXPAND_MAX - 1);
+		return err_set(err, STATUS_CONFIG, "the %s is longer than %d bytes", out->what, EXPAND_MAX - 1);
 	memcpy(out->text + out->len, text, len);
 	out->len += len;
 	return 0;
@@ -83,7 +85,7 @@ put_value(struct output *out, char variable, const char *value, size_t len, bool
 	size_t start = out->len;
 
 	if (why != NULL)
-		return err_set(err, STATUS_CONFIG, "%%%c can't be part of a path: its value %s", variable, why);
+		return err_set(err, STATUS_CONFIG, "%%%c can't be part of a %s: its value %s", variable, out->what, why);
 	if (put(out, value, len, err) != 0)
 		return -1;
 	out->text[out->len] = '\0';
@@ -97,17 +99,12 @@ static int
 put_part(struct output *out, char variable, const struct identity *who, const char *delimiter, struct err *err)
 {
 	bool from_address = who->address != NULL && *who->address != '\0';
-	const char *whole = from_address ? who->address : who->user;
-	const char *at = strrchr(whole, '@');
-	size_t len = at != NULL ? (size_t)(at - whole) : strlen(whole);
-	const char *extension;
+	struct address parts;
 
+	address_split(&parts, from_address ? who->address : who->user, from_address ? delimiter : "");
 	if (variable == 'd')
-		return put_value(out, 'd', at != NULL ? at + 1 : "", at != NULL ? strlen(at + 1) : 0, from_address, err);
-	/* As in Postfix, a delimiter in the first place delimits nothing. */
-	if (from_address && *delimiter != '\0' && len > 1 && (extension = memchr(whole + 1, *delimiter, len - 1)) != NULL)
-		len = (size_t)(extension - whole);
-	return put_value(out, 'n', whole, len, from_address, err);
+		return put_value(out, 'd', parts.domain, strlen(parts.domain), from_address, err);
+	return put_value(out, 'n', parts.local, parts.local_len, from_address, err);
 }
 
 static int
@@ -194,12 +191,27 @@ normalize(char *path, struct err *err)
 int
 expand_path(char **path, const char *text, const struct identity *who, const char *delimiter, struct err *err)
 {
-	struct output out = { .len = 0 };
+	struct output out = { .what = "path" };
 
 	*path = NULL;
 	if (expand(&out, text, who, delimiter, err) != 0 || normalize(out.text, err) != 0)
 		return -1;
 	if ((*path = strdup(out.text)) == NULL)
+		return err_sys(err, "strdup", NULL);
+	return 0;
+}
+
+int
+expand_word(char **word, const char *text, const struct identity *who, const char *delimiter, struct err *err)
+{
+	struct output out = { .what = "word" };
+
+	*word = NULL;
+	if (expand(&out, text, who, delimiter, err) != 0)
+		return -1;
+	if (out.text[0] == '-' && text[0] == '%')
+		return err_set(err, STATUS_CONFIG, "%%%c can't begin a word: its value starts with '-'", text[1]);
+	if ((*word = strdup(out.text)) == NULL)
 		return err_sys(err, "strdup", NULL);
 	return 0;
 }

@@ -20,6 +20,9 @@ int expand_check(const char *text, struct err *err);
  * STATUS_CONFIG, STATUS_TEMP without a home or memory. */
 int expand_path(char **path, const char *text, const struct identity *who, const char *delimiter, struct err *err);
 
+/* Expand one word of a command: the same without anything that is special to paths. A value can't begin it with '-'. */
+int expand_word(char **word, const char *text, const struct identity *who, const char *delimiter, struct err *err);
+
 /* ASCII lower case, in place: addresses and field names know no locale. */
 void ascii_lower(char *text);
 

@@ -1,5 +1,5 @@
 /*
- * The name service, asked in a process of its own: dedup-lda-nss. Private to lda/user.c.
+ * The name service, asked in a process of its own: dedup-lda-nss. For lda/user.c and lda/lmtp_server.c.
  *
  * What looks up users is a set of plug-ins of the system's libc, which one program can't hold without the loader and the libraries
  * of this very system. A library that is missing after an upgrade would end the agent with 127, which bounces mail.
@@ -14,8 +14,8 @@
 #define NSS_WORDS_MAX 3
 
 /* Ask a question: the arguments of dedup-lda-nss, with NULL at the end. Returns 0 with what it wrote (to be freed; len bytes, a NUL
- * after each field), or -1: STATUS_NOUSER when there is no such user or the answer is no, STATUS_TEMP when nobody could say. Takes as
- * long as the name service does, 60 s at most. Standard input is not touched. */
+ * after each field), or -1: STATUS_NOUSER when there is no such user or host, or the answer is no, STATUS_TEMP when nobody could say.
+ * Takes as long as the name service does, 60 s at most. Standard input is not touched. */
 int nss_ask(const char *const *question, char **answer, size_t *len, struct err *err);
 
 #endif

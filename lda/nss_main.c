@@ -4,13 +4,17 @@
  *	dedup-lda-nss name NAME		the user of that login name
  *	dedup-lda-nss uid UID		the user of that number
  *	dedup-lda-nss own-group UID GID	is this the user's own group?
+ *	dedup-lda-nss host NAME		the addresses of a host
  *
- * Output, each field with a NUL at its end: uid, gid, login name, home, and each group. Exit: 0 here it is, or yes; 67 nobody, or no; 75
- * the name service can't say.
+ * Output, each field with a NUL at its end: of a user uid, gid, login name, home, and each group; of a host each address. Exit: 0 here it
+ * is, or yes; 67 nobody, or no; 75 the name service can't say.
  */
+#include <sys/socket.h>
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <grp.h>
+#include <netdb.h>
 #include <nss.h>
 #include <pwd.h>
 #include <signal.h>
@@ -183,6 +187,23 @@ is_own_group(const struct passwd *pw, const struct group *gr)
 }
 
 static int
+print_addresses(const char *host)
+{
+	const struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found, *one;
+	char text[NI_MAXHOST];
+	int error = getaddrinfo(host, NULL, &hints, &found);
+
+	if (error != 0)
+		return error == EAI_NONAME ? EX_NOUSER : EX_TEMPFAIL;
+	for (one = found; one != NULL; one = one->ai_next)
+		if (getnameinfo(one->ai_addr, one->ai_addrlen, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0)
+			printf("%s%c", text, '\0');
+	freeaddrinfo(found);
+	return EX_OK;
+}
+
+static int
 answer(int argc, char **argv, struct entry *user, struct entry *group)
 {
 	unsigned long uid, gid;
@@ -206,7 +227,9 @@ answer(int argc, char **argv, struct entry *user, struct entry *group)
 			rc = find_group(group, (gid_t)gid);
 		return rc == EX_OK ? is_own_group(&user->pw, &group->gr) : rc;
 	}
-	fputs("dedup-lda-nss: dedup-lda starts this program to look up users\n", stderr);
+	if (argc == 3 && strcmp(argv[1], "host") == 0)
+		return print_addresses(argv[2]);
+	fputs("dedup-lda-nss: dedup-lda starts this program to look up users and hosts\n", stderr);
 	return EX_TEMPFAIL;
 }
 
