@@ -161,6 +161,14 @@ fs_unnamed(const char *folder, struct err *err)
 }
 
 int
+fs_temporary(struct err *err)
+{
+	int fd = fs_unnamed("/var/tmp", err);
+
+	return fd != -1 ? fd : fs_unnamed("/tmp", err);
+}
+
+int
 fs_try_lock(int fd, const char *path, struct err *err)
 {
 #ifdef F_OFD_SETLK

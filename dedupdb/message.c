@@ -174,9 +174,7 @@ outgrow(struct reader *r, struct err *err)
 	struct message *m = r->m;
 
 	if (r->spill == NULL) {
-		m->file = fs_unnamed("/var/tmp", err);
-		if (m->file == -1)
-			m->file = fs_unnamed("/tmp", err);
+		m->file = fs_temporary(err);
 		if (m->file == -1)
 			return -1;
 	} else

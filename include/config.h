@@ -56,12 +56,16 @@ struct config {
 	bool create_folders;
 	bool reject_unknown;		/* unknown-user = reject */
 	bool reject_over_quota;
+	bool reject_refused;		/* on-refusal = reject */
 	bool add_return_path, add_delivered_to;
 	bool strict;			/* sync = strict */
 
 	/* made by config_resolve */
 	const struct mailbox_ops *mailbox_ops;
-	char *mailbox_path;		/* absolute, no slash at the end */
+	char *mailbox_path;		/* absolute, no slash at the end; of a kind that hands over: the target, in one spelling */
+	char **command;			/* of a pipe: its words, expanded, NULL at the end; else NULL */
+	char *user, *home;		/* whose mail it is; home may be NULL */
+	char *recipient;		/* the address, or else the user's name */
 	char *ledger_url;		/* with an absolute path; NULL: none */
 	char *log_path;
 	char *scope;			/* of the fingerprint */

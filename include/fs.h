@@ -44,6 +44,8 @@ unsigned int fs_traits(int fd);
 
 /* An unnamed file for a message that is too large for memory: gone when the process is. Returns a descriptor or -1. */
 int fs_unnamed(const char *folder, struct err *err);
+/* The same in /var/tmp, or else in /tmp. */
+int fs_temporary(struct err *err);
 
 /* Try for an exclusive lock on the whole file, once: 1 have it, 0 somebody else has it, -1 error. It belongs to the open file
  * description, so it is freed by close() and by death, and conflicts with fcntl(2) locks of other programs. */

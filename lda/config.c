@@ -20,7 +20,8 @@
 /* The one place where a key is defined. */
 static const struct config_key keys[] = {
 	{ .name = "mailbox", .def = "maildir:~/Maildir", .set = set_mailbox, .has_path = true,
-	    .allowed = "maildir:PATH, mbox:PATH, or a path (a Maildir if it ends in /, else an mbox)" },
+	    .allowed = "maildir:PATH, mbox:PATH, pipe:COMMAND, lmtp:unix:PATH, lmtp:HOST:PORT, or a path (a Maildir if it ends in /, "
+		"else an mbox)" },
 	{ .name = "ledger", .def = "bdb:~/.dedup-lda", .set = set_ledger, .has_path = true, .allowed = "bdb:PATH, none" },
 	{ .name = "window", .def = "7d", .set = set_duration, .field = offsetof(struct config, window), .min = 1,
 	    .allowed = DURATION ", and not 0" },
@@ -50,6 +51,8 @@ static const struct config_key keys[] = {
 	{ .name = "fingerprint-headers", .def = "date, list-id", .set = set_fields, .list = true,
 	    .allowed = "names of header fields, without the colon" },
 	{ .name = "over-quota", .def = "defer", .set = set_choice, .field = offsetof(struct config, reject_over_quota),
+	    .choice = { "defer", "reject" }, .allowed = "defer, reject" },
+	{ .name = "on-refusal", .def = "defer", .set = set_choice, .field = offsetof(struct config, reject_refused),
 	    .choice = { "defer", "reject" }, .allowed = "defer, reject" },
 	{ .name = "mbox-locks", .def = "fcntl, dotlock", .set = set_locks, .list = true, .allowed = "fcntl, dotlock" },
 	{ .name = "stale-lock-time", .def = "10m", .set = set_duration, .field = offsetof(struct config, stale_lock_time), .min = 1,
@@ -355,6 +358,10 @@ config_free(struct config **config)
 	strings_free(&c->trusted_hosts);
 	strings_free(&c->fingerprint_headers);
 	free(c->mailbox_path);
+	strings_free(&c->command);
+	free(c->user);
+	free(c->home);
+	free(c->recipient);
 	free(c->ledger_url);
 	free(c->log_path);
 	free(c->scope);

@@ -6,8 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
+#include "command.h"
 #include "config_value.h"
 #include "expand.h"
+#include "fs.h"
+#include "lmtp_server.h"
+
+#define LAST_WORDS_MS 500	/* before time-limit a hand-over is given up, so that there is time to say so */
 
 static int
 expand_value(char **path, const char *name, const char *text, const struct config *config, const struct identity *who,
@@ -20,20 +26,101 @@ expand_value(char **path, const char *name, const char *text, const struct confi
 	return 0;
 }
 
+/* What an administrator may write in several ways becomes one. */
+static int
+resolve_lmtp(struct config *config, const char *target, const struct identity *who, struct err *err)
+{
+	const char *path = lmtp_server_path(target);
+	struct lmtp_server server;
+	char *whole;
+
+	if (path == NULL) {
+		config->mailbox_path = strdup(target);
+		if (config->mailbox_path == NULL)
+			return err_sys(err, "strdup", NULL);
+		ascii_lower(config->mailbox_path);
+		return 0;
+	}
+	if (expand_value(&whole, "mailbox", path, config, who, err) != 0)
+		return -1;
+	if (asprintf(&config->mailbox_path, "unix:%s", whole) < 0)
+		config->mailbox_path = NULL;
+	free(whole);
+	if (config->mailbox_path == NULL)
+		return err_sys(err, "asprintf", NULL);
+	return lmtp_server_parse(&server, config->mailbox_path, err);
+}
+
+static int
+resolve_pipe(struct config *config, const char *command, const struct identity *who, struct err *err)
+{
+	struct err why;
+
+	if (command_make(&config->command, command, who, config->recipient_delimiter, &why) != 0)
+		return err_set(err, why.status, "mailbox: %s", why.text);
+	config->mailbox_path = strdup(command);
+	return config->mailbox_path == NULL ? err_sys(err, "strdup", NULL) : 0;
+}
+
+/* Is there a place for duplicates? With LMTP it is an extension of the address. */
+static int
+check_folder(const struct config *config, struct err *err)
+{
+	const char *folder = config->duplicate_folder;
+
+	if (config->on_duplicate != DUPLICATE_FOLDER || config->mailbox_ops == &maildir_ops)
+		return 0;
+	if (config->mailbox_ops == &mbox_ops)
+		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s needs a Maildir, since an mbox has no folders", folder);
+	if (config->mailbox_ops == &pipe_ops)
+		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s needs a Maildir or LMTP, since a command has no folders", folder);
+	if (config->recipient_delimiter[0] == '\0' || !address_is_plain(folder, strlen(folder)))
+		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s can't be part of an address, which LMTP needs", folder);
+	return 0;
+}
+
+static const struct mailbox_ops *
+ops_of(const char *kind)
+{
+	static const struct mailbox_ops *const all[] = { &maildir_ops, &mbox_ops, &lmtp_ops, &pipe_ops };
+	size_t i = 0;
+
+	while (strcmp(all[i]->name, kind) != 0)	/* mailbox_kind() knows no other */
+		i++;
+	return all[i];
+}
+
 static int
 resolve_mailbox(struct config *config, const struct identity *who, struct err *err)
 {
-	const char *path;
-	const char *kind = mailbox_kind(config->mailbox, &path);
+	const char *rest;
+	const char *kind = mailbox_kind(config->mailbox, &rest);
 
-	if (kind == NULL || kind[0] != 'm')
-		return err_set(err, STATUS_CONFIG, "mailbox: %s: mailboxes are not supported by this version: use maildir:PATH or "
-		    "mbox:PATH", kind != NULL ? kind : "such");
-	config->mailbox_ops = strcmp(kind, "maildir") == 0 ? &maildir_ops : &mbox_ops;
-	if (config->on_duplicate == DUPLICATE_FOLDER && config->mailbox_ops == &mbox_ops)
-		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s needs a Maildir, since an mbox has no folders",
-		    config->duplicate_folder);
-	return expand_value(&config->mailbox_path, "mailbox", path, config, who, err);
+	config->mailbox_ops = ops_of(kind);
+	if (check_folder(config, err) != 0)
+		return -1;
+	if (config->mailbox_ops == &lmtp_ops)
+		return resolve_lmtp(config, rest, who, err);
+	if (config->mailbox_ops == &pipe_ops)
+		return resolve_pipe(config, rest, who, err);
+	return expand_value(&config->mailbox_path, "mailbox", rest, config, who, err);
+}
+
+static bool
+has_address(const struct identity *who)
+{
+	return who->address != NULL && who->address[0] != '\0';
+}
+
+static int
+resolve_identity(struct config *config, const struct identity *who, struct err *err)
+{
+	config->user = strdup(who->user);
+	config->home = who->home != NULL ? strdup(who->home) : NULL;
+	config->recipient = strdup(has_address(who) ? who->address : who->user);
+	if (config->user == NULL || config->recipient == NULL || (who->home != NULL && config->home == NULL))
+		return err_sys(err, "strdup", NULL);
+	return 0;
 }
 
 /* Who holds fcntl, too, is safe from being taken for dead: see lock.c. A dotlock alone is only safe while its holder ends before others
@@ -73,20 +160,40 @@ resolve_ledger(struct config *config, const struct identity *who, struct err *er
 	return 0;
 }
 
+/* Whose mailbox it is, where the target serves many: the user and the address, which is only the target's to resolve. */
+static char *
+scope_of_target(const struct config *config)
+{
+	char *base = address_base(config->recipient, config->recipient_delimiter), *scope = NULL;
+
+	if (base != NULL && asprintf(&scope, "%s:%s %s %s", config->mailbox_ops->name, config->mailbox_path, config->user, base) < 0)
+		scope = NULL;
+	free(base);
+	return scope;
+}
+
+static char *
+scope_of_mailbox(const struct config *config)
+{
+	char *scope;
+
+	return asprintf(&scope, "%s:%s", config->mailbox_ops->name, config->mailbox_path) < 0 ? NULL : scope;
+}
+
 /* Copies of one message are compared within this scope only. */
 static int
 resolve_scope(struct config *config, const struct identity *who, struct err *err)
 {
-	bool each = config->each_alias && who->address != NULL && *who->address != '\0';
-	const char *kind = config->mailbox_ops == &mbox_ops ? mbox_ops.name : maildir_ops.name;
+	char *mailbox = config->mailbox_ops->hands_over ? scope_of_target(config) : scope_of_mailbox(config);
+	bool each = config->each_alias && has_address(who);
 	size_t mailbox_len;
 
-	if (asprintf(&config->scope, "%s:%s%s%s", kind, config->mailbox_path, each ? " " : "",
-	    each ? who->address : "") < 0) {
+	if (mailbox == NULL || asprintf(&config->scope, "%s%s%s", mailbox, each ? " " : "", each ? who->address : "") < 0)
 		config->scope = NULL;
+	mailbox_len = mailbox != NULL ? strlen(mailbox) : 0;
+	free(mailbox);
+	if (config->scope == NULL)
 		return err_sys(err, "asprintf", NULL);
-	}
-	mailbox_len = strlen(kind) + 1 + strlen(config->mailbox_path);
 	ascii_lower(config->scope + mailbox_len);
 	return 0;
 }
@@ -105,6 +212,10 @@ forget_resolved(struct config *config)
 	forget(&config->ledger_url);
 	forget(&config->log_path);
 	forget(&config->scope);
+	forget(&config->user);
+	forget(&config->home);
+	forget(&config->recipient);
+	strings_free(&config->command);
 	config->mailbox_ops = NULL;
 }
 
@@ -112,8 +223,8 @@ int
 config_resolve(struct config *config, const struct identity *who, struct err *err)
 {
 	forget_resolved(config);
-	if (resolve_mailbox(config, who, err) != 0 || check_locks(config, err) != 0 || resolve_ledger(config, who, err) != 0 ||
-	    resolve_scope(config, who, err) != 0)
+	if (resolve_identity(config, who, err) != 0 || resolve_mailbox(config, who, err) != 0 || check_locks(config, err) != 0 ||
+	    resolve_ledger(config, who, err) != 0 || resolve_scope(config, who, err) != 0)
 		return -1;
 	if (config->log_target == LOG_TO_FILE)
 		return expand_value(&config->log_path, "log", config->log + strlen("file:"), config, who, err);
@@ -192,6 +303,13 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 		.strict = config->strict,
 		.lock_timeout_ms = to_ms(config->lock_timeout),
 		.stale_lock_s = config->stale_lock_time,
+		.user = config->user,
+		.home = config->home,
+		.recipient = config->recipient,
+		.delimiter = config->recipient_delimiter,
+		.command = config->command,
+		.lock_folder = -1,
+		.deadline_ms = clock_ms() + to_ms(config->time_limit) - LAST_WORDS_MS,
 	};
 	memcpy(options->locks, config->mbox_locks, sizeof(options->locks));
 }

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "command.h"
 #include "config_value.h"
 #include "expand.h"
+#include "lmtp_server.h"
 #include "maildir_folder.h"
 
 #define DURATION_MAX (100 * INT64_C(365) * 86400)	/* s; more is a slip of the keyboard */
@@ -138,6 +140,24 @@ check_path(const struct config_key *key, const char *value, struct err *err)
 	return 0;
 }
 
+/* The same of what a message is handed to. */
+static int
+check_target(const struct config_key *key, const char *kind, const char *target, struct err *err)
+{
+	const char *path = lmtp_server_path(target);
+	struct lmtp_server server;
+	struct err why;
+	int ret;
+
+	if (kind[0] == 'p')
+		ret = command_check(target, &why);
+	else if (path != NULL && *path != '\0')
+		ret = expand_check(path, &why);
+	else
+		ret = lmtp_server_parse(&server, target, &why);
+	return ret == 0 ? 0 : err_set(err, why.status, "%s: %s", key->name, why.text);
+}
+
 int
 set_mailbox(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
 {
@@ -146,7 +166,7 @@ set_mailbox(struct config *config, const struct config_key *key, const struct va
 
 	if (kind == NULL || *rest == '\0')
 		return refuse(key, value, err);
-	if (kind[0] == 'm' && check_path(key, value, err) != 0)
+	if ((kind[0] == 'm' ? check_path(key, value, err) : check_target(key, kind, rest, err)) != 0)
 		return -1;
 	return replace(&config->mailbox, value, err);
 }

@@ -96,7 +96,7 @@ confine(struct work *w, int ledger, bool unnamed)
 		folders[2] = open("/var/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		folders[3] = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
-	result = sandbox_enter(folders, sizeof(folders) / sizeof(folders[0]));
+	result = sandbox_enter(folders, sizeof(folders) / sizeof(folders[0]), w->ops->port != NULL ? w->ops->port(w->box) : 0);
 	if (result != SANDBOX_ON)
 		log_detail(w->d->log, result == SANDBOX_FAILED ? "no sandbox: the kernel refused" : "no sandbox: the kernel has none");
 	if (unnamed) {
@@ -116,6 +116,7 @@ start(struct work *w, int fd, struct err *err)
 	w->no_ledger.status = STATUS_OK;
 	if (w->d->ledger != NULL)
 		(void)ledger_prepare(w->d->ledger, &ledger, &w->no_ledger);
+	w->options.lock_folder = ledger;
 	how.spill = spill_sink(w);
 	confine(w, ledger, how.spill == NULL);
 	known = identify(&how, fd, &w->message, &w->fp, err);
@@ -133,7 +134,7 @@ ensure_locked(struct work *w, struct err *err)
 {
 	if (w->ops->lock == NULL || w->locked)
 		return 0;
-	if (w->ops->lock(w->box, err) == -1)
+	if (w->ops->lock(w->box, w->known ? &w->fp : NULL, err) == -1)
 		return -1;
 	w->locked = true;
 	return 0;
@@ -253,6 +254,7 @@ help(struct work *w, struct err *err)
 	case SETTLED:
 		return mark_delivered(w, finished(w), err) == -1 ? -1 : 1;
 	case SETTLE_GONE:
+		w->retried = w->ops->hands_over;
 		return 0;
 	default:
 		return -1;
@@ -260,50 +262,12 @@ help(struct work *w, struct err *err)
 }
 
 static int
-extra_copy(struct work *w, struct err *err)
-{
-	const struct config *config = w->d->config;
-	struct mailbox_options options = w->options;
-	struct mailbox *box = NULL;
-	struct intent intent;
-	char *tag = NULL, *head = NULL;
-	int ret = -1;
-
-	if (config->on_duplicate == DUPLICATE_FOLDER) {
-		options.folder = config->duplicate_folder;
-		options.create_folder = true;
-	} else {
-		tag = head_tag(w->judged.claim.record.first, &w->fp);
-		if (tag == NULL || asprintf(&head, "%s%s", tag, w->head) == -1) {
-			head = NULL;
-			err_sys(err, "add header lines", NULL);
-			goto done;
-		}
-		options.head = head;
-	}
-	if (w->ops->open(&box, &options, err) == -1 || (w->ops->lock != NULL && w->ops->lock(box, err) == -1) ||
-	    w->ops->stage(box, w->message, &w->fp, &intent, err) == -1 || w->ops->publish(box, err) == -1)
-		goto done;
-	ledger_note(w->d->ledger, work_act(w, config->on_duplicate == DUPLICATE_FOLDER ? EVENT_FILED : EVENT_TAGGED));
-	ret = 0;
-done:
-	if (box != NULL)
-		w->ops->close(&box);
-	free(tag);
-	free(head);
-	return ret;
-}
-
-static int
 duplicate(struct work *w, struct err *err)
 {
-	if (w->d->config->on_duplicate == DUPLICATE_DISCARD) {
-		ledger_note(w->d->ledger, work_act(w, EVENT_DUPLICATE));
-		return 0;
-	}
-	if (w->locked)
-		w->ops->close(&w->box);	/* the copy takes the lock itself */
-	return extra_copy(w, err);
+	if (w->d->config->on_duplicate != DUPLICATE_DISCARD)
+		return work_extra_copy(w, err);
+	ledger_note(w->d->ledger, work_act(w, EVENT_DUPLICATE));
+	return 0;
 }
 
 /* Another message's record that a crash left pending in this mbox: each delivery shortens the time in which a reader could spoil it. */
@@ -337,7 +301,8 @@ round_once(struct work *w, struct err *err)
 	if (lock) {		/* what the ledger said before the lock is only good for the common duplicate (M4) */
 		if (ensure_locked(w, err) == -1)
 			return -1;
-		(void)ledger_recent_pending(w->d->ledger, clock_now(), settle_other, w, NULL);
+		if (!w->ops->hands_over)
+			(void)ledger_recent_pending(w->d->ledger, clock_now(), settle_other, w, NULL);
 		return 0;
 	}
 	if (w->judged.claim.state == CLAIM_PENDING)

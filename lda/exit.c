@@ -8,21 +8,32 @@
 #include "fs.h"
 
 static void (*volatile crashed)(void);
+static volatile pid_t group_to_kill;
+
+struct exit_policy
+exit_policy(const struct config *config)
+{
+	return (struct exit_policy){ .reject_unknown = config->reject_unknown, .reject_over_quota = config->reject_over_quota,
+		.reject_refused = config->reject_refused };
+}
 
 int
-exit_code(enum status status, bool reject_unknown, bool reject_over_quota)
+exit_code(enum status status, const struct exit_policy *policy)
 {
-	if (status == STATUS_NOUSER && reject_unknown)
+	if (status == STATUS_NOUSER && policy->reject_unknown)
 		return EXIT_NO_USER;
-	if (status == STATUS_QUOTA && reject_over_quota)
+	if (status == STATUS_QUOTA && policy->reject_over_quota)
 		return EXIT_OVER_QUOTA;
+	if (status == STATUS_REFUSED && policy->reject_refused)
+		return EXIT_REFUSED;
 	return EXIT_TEMPORARY;
 }
 
 void
 exit_report(int code, const char *reason)
 {
-	const char *enhanced = code == EXIT_NO_USER ? "5.1.1" : code == EXIT_OVER_QUOTA ? "5.2.2" : "4.3.0";
+	const char *enhanced = code == EXIT_NO_USER ? "5.1.1" : code == EXIT_OVER_QUOTA ? "5.2.2" :
+	    code == EXIT_REFUSED ? "5.0.0" : "4.3.0";
 	char line[ERR_TEXT + 16], *p;
 	int n = snprintf(line, sizeof(line) - 1, "%s %s", enhanced, reason);
 
@@ -48,6 +59,8 @@ die(int sig)
 		text = broken;
 	if ((text == broken || text == late) && crashed != NULL)
 		crashed();
+	if (group_to_kill > 0)
+		(void)kill(-group_to_kill, SIGKILL);
 	(void)!write(STDERR_FILENO, text, strlen(text));
 	_exit(EXIT_TEMPORARY);
 }
@@ -78,6 +91,12 @@ void
 exit_after(unsigned int limit_s)
 {
 	alarm(limit_s);
+}
+
+void
+exit_kills(pid_t group)
+{
+	group_to_kill = group;
 }
 
 void

@@ -83,7 +83,8 @@ print_verdict(const struct delivery *d, const struct judgement *j)
 		print_first(j);
 		break;
 	case CLAIM_PENDING:
-		printf("would finish the delivery of another copy, decided at ");
+		printf(d->config->mailbox_ops->hands_over ? "would hand it over again, since nobody knows how a hand-over ended that was begun at " :
+		    "would finish the delivery of another copy, decided at ");
 		print_first(j);
 		if (!judge_accepts(j))
 			printf("and would be delivered as well: nothing proves that it is a copy of that one\n");

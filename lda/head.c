@@ -26,12 +26,11 @@ is_writable(const char *address)
 bool
 head_drops_return_path(const struct head_options *options)
 {
-	return options->config->add_return_path && options->sender != NULL && is_writable(options->sender);
+	return (options->relay || options->config->add_return_path) && options->sender != NULL && is_writable(options->sender);
 }
 
-/* The MTA's "From sender date" line knows the sender too. */
-static bool
-envelope_sender(const struct message *m, char *sender, size_t size)
+bool
+head_envelope_sender(const struct message *m, char *sender, size_t size)
 {
 	const char *line = message_envelope(m);
 	size_t n;
@@ -56,10 +55,10 @@ return_path(char *text, size_t size, const struct head_options *options, const s
 	char found[ADDRESS_MAX + 1];
 
 	text[0] = '\0';
-	if (!options->config->add_return_path)
+	if (options->relay || !options->config->add_return_path)
 		return;
 	if (sender == NULL) {
-		if (message_field(m, "return-path", 0) != NULL || !envelope_sender(m, found, sizeof(found)))
+		if (message_field(m, "return-path", 0) != NULL || !head_envelope_sender(m, found, sizeof(found)))
 			return;
 		sender = found;
 	}
@@ -74,7 +73,7 @@ delivered_to(char *text, size_t size, const struct head_options *options, const 
 	size_t i;
 
 	text[0] = '\0';
-	if (!options->config->add_delivered_to || options->address == NULL || options->address[0] == '\0' ||
+	if (options->relay || !options->config->add_delivered_to || options->address == NULL || options->address[0] == '\0' ||
 	    !is_writable(options->address))
 		return;
 	for (i = 0; (field = message_field(m, "delivered-to", i)) != NULL; i++)

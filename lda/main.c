@@ -216,9 +216,14 @@ drain(int fd)
 static int
 report(const struct agent *a, const struct err *err)
 {
-	bool quota = a->config != NULL && a->config->reject_over_quota;
-	bool unknown = err->status == STATUS_NOUSER && rejects_unknown(a);
-	int code = exit_code(err->status, unknown, quota);
+	struct exit_policy policy = { .reject_unknown = false };
+	int code;
+
+	if (a->config != NULL)
+		policy = exit_policy(a->config);
+	else if (err->status == STATUS_NOUSER)
+		policy.reject_unknown = rejects_unknown(a);
+	code = exit_code(err->status, &policy);
 
 	exit_report(code, err->text);
 	drain(STDIN_FILENO);

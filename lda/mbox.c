@@ -190,11 +190,12 @@ mbox_spill(struct mailbox *box)
 }
 
 static int
-mbox_lock(struct mailbox *box, struct err *err)
+mbox_lock(struct mailbox *box, const struct fingerprint *fp, struct err *err)
 {
 	struct mbox *b = mbox_of(box);
 	int64_t deadline = clock_ms() + b->options->lock_timeout_ms;
 
+	(void)fp;		/* the whole file is locked */
 	if (b->fd == -1 && open_file(b, err) == -1)
 		return -1;
 	while (!lock_held(&b->lock)) {

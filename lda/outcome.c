@@ -4,13 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "exit.h"
 #include "fs.h"
 #include "work.h"
 
 struct head_options
 work_head_options(const struct delivery *d)
 {
-	return (struct head_options){ .config = d->config, .sender = d->sender, .address = d->address };
+	return (struct head_options){ .config = d->config, .sender = d->sender, .address = d->address,
+		.relay = d->config->mailbox_ops->takes_envelope };
 }
 
 /* Is there something to say of how this copy came to be? */
@@ -99,7 +101,8 @@ work_log(const struct work *w, const struct err *err)
 {
 	const struct config *config = w->d->config;
 	struct head_options head = work_head_options(w->d);
-	bool rejected = err != NULL && err->status == STATUS_QUOTA && config->reject_over_quota;
+	const struct exit_policy policy = exit_policy(config);
+	bool rejected = err != NULL && exit_code(err->status, &policy) != EXIT_TEMPORARY;
 	struct log_line line;
 	char mailbox[PATH_MAX + 16];
 
@@ -120,6 +123,8 @@ work_log(const struct work *w, const struct err *err)
 	log_add_number(&line, "ms", (long long)(clock_ms() - w->start_ms));
 	if (err == NULL && is_copy(w, w->action))
 		log_copy(&w->judged, &line);
+	if (w->retried)
+		log_add(&line, "retried", "yes");
 	if (w->trouble != NULL)
 		log_add(&line, "ledger", w->trouble);
 	if (err != NULL)

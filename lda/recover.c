@@ -12,6 +12,21 @@ recover_event(struct event *event, enum event_kind kind, struct claim *claim, in
 	claim->event = event;
 }
 
+/* A copy may still come, and will be delivered with or without this record. It is kept as long as it may help. */
+static int
+leave_or_drop(struct ledger *ledger, struct claim *claim, int64_t now, int64_t window, enum recovered *result, struct err *err)
+{
+	struct event event;
+
+	if (now - claim->record.decided <= window + PROVED_WITHIN)
+		return 0;
+	recover_event(&event, EVENT_DROPPED, claim, now);
+	if (ledger_forget(ledger, claim, err) == -1)
+		return -1;
+	*result = RECOVER_DROPPED;
+	return 0;
+}
+
 /* The record in the claim is pending, and the mailbox is open and locked where its kind needs that. */
 static int
 settle(struct ledger *ledger, struct claim *claim, struct mailbox *box, int64_t now, int64_t window, enum recovered *result,
@@ -27,14 +42,7 @@ settle(struct ledger *ledger, struct claim *claim, struct mailbox *box, int64_t 
 		*result = RECOVER_SETTLED;
 		return 0;
 	case SETTLE_GONE:
-		/* A copy may still come, and will be delivered with or without this record. It is kept as long as it may help. */
-		if (now - claim->record.decided > window + PROVED_WITHIN) {
-			recover_event(&event, EVENT_DROPPED, claim, now);
-			if (ledger_forget(ledger, claim, err) == -1)
-				return -1;
-			*result = RECOVER_DROPPED;
-		}
-		return 0;
+		return leave_or_drop(ledger, claim, now, window, result, err);
 	default:
 		return -1;
 	}
@@ -54,12 +62,14 @@ recover_record(struct ledger *ledger, struct claim *claim, const struct mailbox_
 	*result = RECOVER_LEFT;
 	if (ops == NULL || ops->intent_path(&claim->record.intent, path, sizeof(path)) == -1)
 		return err_set(err, STATUS_TEMP, "a pending record has an intent of no known kind");
+	if (ops->hands_over)	/* there is no message to hand over, and nothing to look at */
+		return leave_or_drop(ledger, claim, now, window, result, err);
 	options.path = path;
 	options.existing = true;
 	options.folder = NULL;
 	if (ops->open(&box, &options, err) == -1)
 		return -1;
-	if (ops->lock != NULL && ops->lock(box, err) == -1)
+	if (ops->lock != NULL && ops->lock(box, &fp, err) == -1)
 		goto done;
 	if (ledger_claim(ledger, &fp, now, claim, err) == -1)
 		goto done;

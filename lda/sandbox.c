@@ -21,6 +21,11 @@
 #define FS_IOCTL_DEV (1ULL << 15)
 #define TCP_BIND (1ULL << 0)
 #define TCP_CONNECT (1ULL << 1)
+#define RULE_NET_PORT 2
+
+struct net_port {
+	uint64_t access, port;
+};
 
 struct ruleset {
 	uint64_t fs, net;
@@ -57,8 +62,16 @@ allow(int ruleset, int folder, uint64_t access)
 	return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
 }
 
+static int
+allow_port(int ruleset, unsigned int port)
+{
+	struct net_port rule = { .access = TCP_CONNECT, .port = port };
+
+	return (int)syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0);
+}
+
 enum sandboxed
-sandbox_enter(const int *folders, size_t n)
+sandbox_enter(const int *folders, size_t n, unsigned int port)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct ruleset all;
@@ -75,6 +88,8 @@ sandbox_enter(const int *folders, size_t n)
 	for (i = 0; i < n; i++)
 		if (folders[i] != -1 && allow(fd, folders[i], needed(all.fs)) == -1)
 			goto done;
+	if (port != 0 && abi >= ABI_TCP && allow_port(fd, port) == -1)
+		goto done;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_landlock_restrict_self, fd, 0) == 0)
 		result = SANDBOX_ON;
 done:
@@ -85,10 +100,11 @@ done:
 #else
 
 enum sandboxed
-sandbox_enter(const int *folders, size_t n)
+sandbox_enter(const int *folders, size_t n, unsigned int port)
 {
 	(void)folders;
 	(void)n;
+	(void)port;
 	return SANDBOX_UNAVAILABLE;
 }
 

@@ -15,7 +15,7 @@ enum sandboxed {
 };
 
 /* From here on this process can open, make, rename and remove files only below these folders (descriptors; -1 is skipped), and reach no
- * TCP port. What is open stays open. There is no way back. */
-enum sandboxed sandbox_enter(const int *folders, size_t n);
+ * TCP port but this one (0: none). What is open stays open, and Unix sockets can be connected to. There is no way back. */
+enum sandboxed sandbox_enter(const int *folders, size_t n, unsigned int port);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * One delivery at work: what deliver.c, which has the order of its steps, shares with outcome.c, which tells what came of it.
+ * One delivery at work: what deliver.c, which has the order of its steps, shares with extra_copy.c, for duplicates that are delivered all
+ * the same, and with outcome.c, which tells what came of it.
  */
 #ifndef WORK_H
 #define WORK_H
@@ -29,6 +30,7 @@ struct work {
 	struct intent intent;
 	struct event event;
 	bool locked, staged;
+	bool retried;			/* a hand-over had been begun before, and nobody knows how it ended */
 	bool keep_stage;		/* a record may name it (I4), or it is published */
 	const char *action;
 	const char *trouble;		/* why the ledger was left out of it; NULL: it was not */
@@ -39,6 +41,9 @@ struct head_options work_head_options(const struct delivery *d);
 
 /* What is done with the message, for the log and for the ledger's history. The event is w's. */
 const struct event *work_act(struct work *w, enum event_kind kind);
+
+/* Deliver a duplicate all the same, tagged or filed. Returns 0 or -1. */
+int work_extra_copy(struct work *w, struct err *err);
 
 /* The one line of the delivery; err: why it failed, or NULL. */
 void work_log(const struct work *w, const struct err *err);

@@ -36,9 +36,10 @@ defers "mailbox: '\.\.' is not allowed" "-o 'mailbox=maildir:/a/../b'" -o 'mailb
 for o in redis://h:1/0 redis+unix:///s redis+sentinel://h redis+cluster://h; do
 	defers 'ledger: redis .*not supported.*bdb:PATH' "ledger = $o" -o ledger=$o <m
 done
-for o in lmtp:unix:/s lmtp:h:24 'pipe:cat'; do
-	defers "mailbox: ${o%%:*}.*not supported.*maildir:PATH" "mailbox = $o" -o "mailbox=$o" <m
+for o in 'pipe:cat "' 'pipe:sh -c "echo %n"' lmtp:unix:s lmtp:h lmtp:h:99999 'lmtp:[h]:24'; do
+	defers 'mailbox: ' "mailbox = $o" -o "mailbox=$o" <m
 done
+defers 'a command has no folders' 'on-duplicate = folder with a command' -o mailbox=pipe:cat -o on-duplicate=folder:D <m
 defers 'needs a Maildir' 'on-duplicate = folder with an mbox' -o "mailbox=mbox:$D/box" -o on-duplicate=folder:D <m
 rm -f large fed
 files >files.after

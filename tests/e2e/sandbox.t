@@ -27,7 +27,7 @@ inject=
 strace -o trace.out -e trace=landlock_create_ruleset "$BUILD/dedup-lda" -o "mailbox=$mailbox" -o ledger=none -o log=stderr <m 2>err
 if [ "$(sed -n 's/.*LANDLOCK_CREATE_RULESET_VERSION) *= //p' trace.out | head -n 1 | tr -dc 0-9)" -ge 2 ] 2>/dev/null; then
 	for in in m big; do
-		for kind in maildir:$D/M mbox:$D/box; do
+		for kind in maildir:$D/M mbox:$D/box pipe:true; do
 			for l in bdb:$D/L none; do
 				fresh
 				mailbox=$kind ledger=$l

@@ -70,6 +70,23 @@ check_error(const struct err *err, size_t lines)
 	must(line >= 1 && line <= lines && strncmp(end, ": ", 2) == 0 && end[2] != '\0');
 }
 
+/* Where the mail goes. */
+static void
+check_target(const struct config *config)
+{
+	const char *target = config->mailbox_path;
+
+	must((config->command != NULL) == (config->mailbox_ops == &pipe_ops));
+	if (config->mailbox_ops == &pipe_ops)
+		must(config->command[0] != NULL && config->command[0][0] != '\0');
+	else if (config->mailbox_ops != &lmtp_ops)
+		check_path(target);
+	else if (strncmp(target, "unix:", 5) == 0)
+		check_path(target + 5);
+	else
+		must(strrchr(target, ':') != NULL && strrchr(target, ':') != target && strtoul(strrchr(target, ':') + 1, NULL, 10) > 0);
+}
+
 static void
 check_config(struct config *config)
 {
@@ -94,7 +111,7 @@ check_config(struct config *config)
 		check_error(&err, 0);
 		return;
 	}
-	check_path(config->mailbox_path);
+	check_target(config);
 	if (config->ledger_url != NULL)
 		check_path(config->ledger_url + strlen("bdb:"));
 	if (config->log_path != NULL)

@@ -133,7 +133,7 @@ box_locked(void)
 	struct mailbox *box = NULL;
 	struct err err = { .text = "" };
 
-	must(mbox_ops.open(&box, &options, &err) == 0 && mbox_ops.lock(box, &err) == 0);
+	must(mbox_ops.open(&box, &options, &err) == 0 && mbox_ops.lock(box, NULL, &err) == 0);
 	return box;
 }
 

@@ -9,6 +9,7 @@
 #include "maildir_intent.h"
 #include "mbox_entry.h"
 #include "record.h"
+#include "target.h"
 
 static void
 check_intent_path(const struct intent *intent, const char *want)
@@ -55,6 +56,26 @@ check_mbox(const struct intent *intent)
 	check_intent_path(intent, e.path);
 }
 
+/* Of the kinds that hand over: nothing but the target. */
+static void
+check_target(const struct intent *intent)
+{
+	const struct mailbox_ops *ops = mailbox_of_intent(intent);
+	struct mailbox_options options = { .head = "" };
+	static struct intent again;
+	struct err err = { .text = "" };
+	char path[PATH_MAX], small[8];
+	struct target t;
+
+	if (ops == NULL || !ops->hands_over || ops->intent_path(intent, path, sizeof(path)) == -1)
+		return;
+	options.path = path;
+	target_init(&t, ops, &options);
+	must(path[0] != '\0' && target_stage(&t, NULL, &again, &err) == 0);
+	must(same_bytes(again.bytes, again.len, intent->bytes, intent->len));
+	must(ops->intent_path(intent, small, sizeof(small)) == (strlen(path) < sizeof(small) ? 0 : -1));
+}
+
 static void
 check_intent(const uint8_t *p, size_t len)
 {
@@ -68,6 +89,7 @@ check_intent(const uint8_t *p, size_t len)
 		memcpy(intent->bytes, p, intent->len);
 	check_maildir(intent);
 	check_mbox(intent);
+	check_target(intent);
 	free(intent);
 }
 

@@ -159,7 +159,7 @@ box_locked(void)
 {
 	struct mailbox *box = NULL;
 
-	if (mbox_ops.open(&box, &options, &err) == -1 || mbox_ops.lock(box, &err) == -1)
+	if (mbox_ops.open(&box, &options, &err) == -1 || mbox_ops.lock(box, NULL, &err) == -1)
 		fail_msg("%s", err.text);
 	return box;
 }

@@ -185,6 +185,67 @@ test_resolved(void **state)
 	assert_string_equal(f->config->log_path, "/log/joe");
 }
 
+/* What a message is handed to has one spelling, and serves many: the user and the address are part of the scope. */
+static void
+test_targets(void **state)
+{
+	struct fixture *f = *state;
+	struct identity who = joe;
+
+	assert_path(f, "lmtp:unix:~//run/./%u", &who, "unix:/home/joe/run/joe");
+	assert_ptr_equal(f->config->mailbox_ops, &lmtp_ops);
+	assert_string_equal(f->config->scope, "lmtp:unix:/home/joe/run/joe joe joe");
+	assert_string_equal(f->config->recipient, "joe");
+	who.address = "Joe+X@Example.org";
+	assert_path(f, "lmtp:Mail.Example:24", &who, "mail.example:24");
+	assert_string_equal(f->config->scope, "lmtp:mail.example:24 joe joe@example.org");
+	assert_string_equal(f->config->recipient, "Joe+X@Example.org");
+	assert_path(f, "pipe:/bin/x '%n %d' %h", &who, "/bin/x '%n %d' %h");
+	assert_ptr_equal(f->config->mailbox_ops, &pipe_ops);
+	assert_string_equal(f->config->scope, "pipe:/bin/x '%n %d' %h joe joe@example.org");
+	assert_string_equal(f->config->command[0], "/bin/x");
+	assert_string_equal(f->config->command[1], "joe example.org");
+	assert_string_equal(f->config->command[2], "/home/joe");
+	assert_null(f->config->command[3]);
+	set_ok(f, "alias-copies=each");
+	assert_path(f, "lmtp:[::1]:24", &who, "[::1]:24");
+	assert_string_equal(f->config->scope, "lmtp:[::1]:24 joe joe@example.org joe+x@example.org");
+	assert_null(f->config->command);
+	set_ok(f, "recipient-delimiter=");
+	assert_path(f, "lmtp:[::1]:24", &who, "[::1]:24");
+	assert_string_equal(f->config->scope, "lmtp:[::1]:24 joe joe+x@example.org joe+x@example.org");
+}
+
+static void
+test_targets_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct identity who = joe;
+	char deep[200];
+
+	assert_refused(f, resolve_for(f, "lmtp:unix:run/l", &joe), "absolute");
+	assert_refused(f, resolve_for(f, "lmtp:unix:/run/../l", &joe), "'..'");
+	memset(deep, 'x', sizeof(deep) - 1);
+	memcpy(deep, "lmtp:unix:/", strlen("lmtp:unix:/"));
+	deep[sizeof(deep) - 1] = '\0';
+	assert_refused(f, resolve_for(f, deep, &joe), "107 bytes");
+	assert_refused(f, resolve_for(f, "pipe:/bin/x %d", &joe), "%d can't be part of a word: its value is empty");
+	who.address = "-rf@example.org";
+	assert_refused(f, resolve_for(f, "pipe:/bin/x %n", &who), "%n can't begin a word");
+	assert_path(f, "pipe:/bin/x --user=%n", &who, "/bin/x --user=%n");
+	assert_string_equal(f->config->command[1], "--user=-rf");
+	who.address = "a/b@example.org";
+	assert_refused(f, resolve_for(f, "pipe:/bin/x %n", &who), "slash");
+	set_ok(f, "on-duplicate=folder:Copies");
+	assert_refused(f, resolve_for(f, "pipe:/bin/x", &joe), "a command has no folders");
+	assert_path(f, "lmtp:[::1]:24", &joe, "[::1]:24");
+	set_ok(f, "on-duplicate=folder:My Copies");
+	assert_refused(f, resolve_for(f, "lmtp:[::1]:24", &joe), "can't be part of an address");
+	set_ok(f, "on-duplicate=folder:Copies");
+	set_ok(f, "recipient-delimiter=");
+	assert_refused(f, resolve_for(f, "lmtp:[::1]:24", &joe), "can't be part of an address");
+}
+
 static void
 test_unsupported(void **state)
 {
@@ -192,8 +253,6 @@ test_unsupported(void **state)
 	static const char *const ledgers[] = { "ledger=redis://me@h:1/0", "ledger=redis+unix:///run/r",
 	    "ledger=redis+sentinel://h", "ledger=redis+cluster://h" };
 
-	assert_refused(f, resolve_for(f, "pipe:cat >/dev/null", &joe), "pipe: mailboxes are not supported by this version");
-	assert_refused(f, resolve_for(f, "lmtp:unix:/run/l", &joe), "lmtp: mailboxes are not supported by this version");
 	assert_path(f, "/v/%u/", &joe, "/v/joe");
 	for (size_t i = 0; i < sizeof(ledgers) / sizeof(*ledgers); i++) {
 		assert_int_equal(config_set(f->config, ledgers[i], &f->err), 0);
@@ -419,6 +478,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_homeless, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolved, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_targets, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_targets_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unsupported, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_regular_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_and_binary, setup, teardown),

@@ -248,7 +248,7 @@ test_replaced(void **state)
 	assert_int_equal(mbox_ops.open(&box, &options, &err), 0);
 	unlink(path);
 	file_text("new\n");
-	assert_int_equal(mbox_ops.lock(box, &err), 0);
+	assert_int_equal(mbox_ops.lock(box, NULL, &err), 0);
 	stage(box, m);
 	assert_int_equal(mbox_ops.publish(box, &err), 0);
 	mbox_ops.close(&box);
@@ -265,10 +265,10 @@ test_second_waits(void **state)
 
 	(void)state;
 	assert_int_equal(mbox_ops.open(&second, &options, &err), 0);
-	assert_int_equal(mbox_ops.lock(second, &err), -1);
+	assert_int_equal(mbox_ops.lock(second, NULL, &err), -1);
 	assert_int_equal(err.status, STATUS_TEMP);
 	mbox_ops.close(&first);
-	assert_int_equal(mbox_ops.lock(second, &err), 0);
+	assert_int_equal(mbox_ops.lock(second, NULL, &err), 0);
 	mbox_ops.close(&second);
 }
 

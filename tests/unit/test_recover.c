@@ -60,7 +60,7 @@ decide_only(struct fixture *f, const struct mailbox_ops *ops, unsigned int n)
 	struct claim claim;
 
 	claim_as(f, n, NOW, CLAIM_NEW, &claim);
-	if (ops->open(&box, &options, &err) == -1 || (ops->lock != NULL && ops->lock(box, &err) == -1) ||
+	if (ops->open(&box, &options, &err) == -1 || (ops->lock != NULL && ops->lock(box, &claim.fp, &err) == -1) ||
 	    ops->stage(box, m, &claim.fp, &intent, &err) == -1 || ledger_decide(f->ledger, &claim, &intent, NULL, NOW, &err) == -1)
 		fail_msg("%s", err.text);
 	ops->close(&box);

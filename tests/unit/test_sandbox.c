@@ -32,6 +32,7 @@ struct fixture {
 	char top[64];
 	int box, open_file, tcp;
 	struct sockaddr_in port;
+	unsigned int allowed;	/* port; 0: none */
 };
 
 static void
@@ -116,7 +117,7 @@ inside(struct fixture *f, long abi, const char *(*check)(struct fixture *f))
 	pid = fork();
 	assert_true(pid != -1);
 	if (pid == 0) {
-		if (sandbox_enter(folders, 2) != SANDBOX_ON)
+		if (sandbox_enter(folders, 2, f->allowed) != SANDBOX_ON)
 			_exit(NO_SANDBOX);
 		wrong = check(f);
 		if (wrong != NULL)
@@ -223,6 +224,20 @@ check_network(struct fixture *f)
 	return NULL;
 }
 
+/* One port is let through, for an LMTP server, and no other; nor can anything be bound to it. */
+static const char *
+check_port(struct fixture *f)
+{
+	struct sockaddr_in other = f->port;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	other.sin_port = htons((uint16_t)(f->allowed == 54321 ? 54322 : 54321));
+	WRONG_UNLESS(REFUSED(connect(fd, (const struct sockaddr *)&other, sizeof(other))));
+	WRONG_UNLESS(REFUSED(bind(fd, (const struct sockaddr *)&f->port, sizeof(f->port))));
+	WRONG_UNLESS(connect(fd, (const struct sockaddr *)&f->port, sizeof(f->port)) == 0);
+	return NULL;
+}
+
 /* What was opened before stays open: the log file, for one. */
 static const char *
 check_open(struct fixture *f)
@@ -242,7 +257,7 @@ check_for_good(struct fixture *f)
 
 	(void)f;
 	WRONG_UNLESS(out != -1);
-	WRONG_UNLESS(sandbox_enter(&out, 1) == SANDBOX_ON);
+	WRONG_UNLESS(sandbox_enter(&out, 1, 0) == SANDBOX_ON);
 	WRONG_UNLESS(!opens("out/file", O_RDONLY) && errno == EACCES);
 	WRONG_UNLESS(!opens("box/file", O_RDONLY) && errno == EACCES);
 	return NULL;
@@ -294,6 +309,15 @@ test_network(void **state)
 }
 
 static void
+test_port(void **state)
+{
+	struct fixture *f = *state;
+
+	f->allowed = ntohs(f->port.sin_port);
+	inside(f, ABI_TCP, check_port);
+}
+
+static void
 test_open(void **state)
 {
 	inside(*state, ABI_REFER, check_open);
@@ -315,6 +339,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_ways_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_truncate, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_network, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_port, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_open, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_for_good, setup, teardown),
 	};
