@@ -55,6 +55,10 @@ done
 plays 'dedupdb, killed: a ledger that goes away is found out' "$BUILD/tests/tool_kill" -w -q -S 1/3 -s restore "$D"
 all=
 [ "$CRASH" != full ] || all=-a
+for kind in pipe lmtp; do
+	plays "hand-over, killed: without a ledger ($kind) is found out" "$BUILD/tests/handover_kill" -q -w -s $kind "$D"
+done
+plays 'hand-over, killed: twice in the window only' "$BUILD/tests/handover_kill" ${all:--q} "$D"
 plays 'dedupe, killed before its system calls' "$BUILD/tests/dedupe_kill" $all "$D"
 plays 'dedupe, with a reader and a delivery at its system calls' "$BUILD/tests/dedupe_kill" -b $all "$D"
 if [ "$CRASH" = full ]; then
