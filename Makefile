@@ -49,12 +49,13 @@ TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 LIB_OBJECTS = $(call object,$(wildcard dedupdb/*.c))
 AGENT_OBJECTS = $(call object,lda/main.c lda/no_nss.c)
-LDA_OBJECTS = $(call object,$(filter-out lda/main.c lda/no_nss.c lda/nss_main.c,$(wildcard lda/*.c)))
+LMTPD_OBJECTS = $(call object,lda/lmtpd_main.c lda/no_nss.c)
+LDA_OBJECTS = $(call object,$(filter-out lda/main.c lda/lmtpd_main.c lda/no_nss.c lda/nss_main.c,$(wildcard lda/*.c)))
 GAP_SOURCES = $(wildcard tools/smtp_gap*.c)
 TOOL_OBJECTS = $(call object,$(filter-out $(GAP_SOURCES),$(wildcard tools/*.c)))
 GAP_OBJECTS = $(call object,$(GAP_SOURCES) tools/base64.c tools/format.c tools/output.c tools/stop.c)
 LIBRARIES = $(BUILD)/liblda.a $(BUILD)/libdedupdb.a
-PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedup-lda-nss $(BUILD)/dedupdb $(BUILD)/smtp-gap
+PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedup-lda-nss $(BUILD)/dedup-lmtpd $(BUILD)/dedupdb $(BUILD)/smtp-gap
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
 	$(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
@@ -72,6 +73,9 @@ MANUALS = $(wildcard man/*.[0-9])
 all: $(PROGRAMS)
 
 $(BUILD)/dedup-lda: $(AGENT_OBJECTS) $(LIBRARIES)
+	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
+
+$(BUILD)/dedup-lmtpd: $(LMTPD_OBJECTS) $(LIBRARIES)
 	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
 
 $(BUILD)/dedup-lda-nss: $(BUILD)/obj/lda/nss_main.o $(LIBRARIES)
@@ -253,6 +257,8 @@ install: all
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda-nss $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)/dedup-lda.new
 	mv -f $(DESTDIR)$(BINDIR)/dedup-lda.new $(DESTDIR)$(BINDIR)/dedup-lda
+	$(INSTALL) -m 755 $(BUILD)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedup-lmtpd.new
+	mv -f $(DESTDIR)$(SBINDIR)/dedup-lmtpd.new $(DESTDIR)$(SBINDIR)/dedup-lmtpd
 	$(INSTALL) -m 755 $(BUILD)/dedupdb $(BUILD)/smtp-gap $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 $(filter %.7,$(MANUALS)) $(DESTDIR)$(MANDIR)/man7
@@ -274,7 +280,7 @@ install: all
 
 ## uninstall: remove what install put there
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedupdb $(DESTDIR)$(SBINDIR)/smtp-gap \
+	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedupdb $(DESTDIR)$(SBINDIR)/smtp-gap \
 		$(INSTALLED_MANUALS)
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
 	rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true

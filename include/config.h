@@ -45,6 +45,11 @@ struct config {
 	int64_t lock_timeout;		/* s */
 	int64_t time_limit;		/* s */
 	int64_t history;		/* events that the ledger keeps */
+	int64_t lmtp_max_size;		/* bytes; 0: no limit */
+	int64_t lmtp_max_recipients;
+	int64_t lmtp_timeout;		/* s */
+	int64_t lmtp_data_timeout;	/* s */
+	char *lmtp_stats;		/* an absolute path, or "" */
 	enum on_duplicate on_duplicate;
 	enum on_ledger_failure on_ledger_failure;
 	enum body_form body;
@@ -59,6 +64,7 @@ struct config {
 	bool reject_refused;		/* on-refusal = reject */
 	bool add_return_path, add_delivered_to;
 	bool strict;			/* sync = strict */
+	bool lmtp_any_network;		/* lmtp-network = any */
 
 	/* made by config_resolve */
 	const struct mailbox_ops *mailbox_ops;

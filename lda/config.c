@@ -61,6 +61,17 @@ static const struct config_key keys[] = {
 	    .allowed = DURATION },
 	{ .name = "time-limit", .def = "300s", .set = set_duration, .field = offsetof(struct config, time_limit), .min = 1,
 	    .allowed = DURATION ", and not 0" },
+	{ .name = "lmtp-max-size", .def = "0", .set = set_size, .field = offsetof(struct config, lmtp_max_size),
+	    .allowed = "a number of bytes, perhaps with K, M or G; 0 is no limit" },
+	{ .name = "lmtp-max-recipients", .def = "1000", .set = set_count, .field = offsetof(struct config, lmtp_max_recipients), .min = 1,
+	    .max = 1000000, .allowed = "a number, 1 to 1000000" },
+	{ .name = "lmtp-timeout", .def = "5m", .set = set_duration, .field = offsetof(struct config, lmtp_timeout), .min = 1,
+	    .allowed = DURATION ", and not 0" },
+	{ .name = "lmtp-data-timeout", .def = "10m", .set = set_duration, .field = offsetof(struct config, lmtp_data_timeout), .min = 1,
+	    .allowed = DURATION ", and not 0" },
+	{ .name = "lmtp-network", .def = "loopback", .set = set_choice, .field = offsetof(struct config, lmtp_any_network),
+	    .choice = { "loopback", "any" }, .allowed = "loopback, any" },
+	{ .name = "lmtp-stats", .def = "", .set = set_stats, .allowed = "the absolute path of a file, or nothing" },
 	{ .name = "log", .def = "syslog", .set = set_log, .has_path = true, .allowed = "syslog, stderr, file:PATH" },
 	{ .name = "log-format", .def = "text", .set = set_choice, .field = offsetof(struct config, log_json),
 	    .choice = { "text", "json" }, .allowed = "text, json" },
@@ -353,6 +364,7 @@ config_free(struct config **config)
 	free(c->mailbox);
 	free(c->ledger);
 	free(c->log);
+	free(c->lmtp_stats);
 	free(c->duplicate_folder);
 	free(c->recipient_delimiter);
 	strings_free(&c->trusted_hosts);

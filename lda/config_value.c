@@ -247,10 +247,30 @@ set_count(struct config *config, const struct config_key *key, const struct valu
 	size_t digits = strspn(text, "0123456789");
 	int64_t n;
 
-	if (digits == 0 || digits > COUNT_DIGITS || text[digits] != '\0' || (n = strtoll(text, NULL, 10)) > key->max)
+	if (digits == 0 || digits > COUNT_DIGITS || text[digits] != '\0' || (n = strtoll(text, NULL, 10)) > key->max || n < key->min)
 		return refuse(key, text, err);
 	memcpy((char *)config + key->field, &n, sizeof(n));
 	return 0;
+}
+
+int
+set_size(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
+{
+	static const struct { char unit; unsigned int bits; } units[] = { { '\0', 0 }, { 'K', 10 }, { 'M', 20 }, { 'G', 30 } };
+	const char *text = values->text[0];
+	size_t i, digits = strspn(text, "0123456789");
+	int64_t n;
+
+	if (digits == 0 || digits > COUNT_DIGITS)
+		return refuse(key, text, err);
+	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (text[digits] != units[i].unit || (text[digits] != '\0' && text[digits + 1] != '\0'))
+			continue;
+		n = strtoll(text, NULL, 10) << units[i].bits;
+		memcpy((char *)config + key->field, &n, sizeof(n));
+		return 0;
+	}
+	return refuse(key, text, err);
 }
 
 static int
@@ -459,6 +479,16 @@ set_locks(struct config *config, const struct config_key *key, const struct valu
 	}
 	memcpy(config->mbox_locks, locks, sizeof(locks));
 	return 0;
+}
+
+int
+set_stats(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
+{
+	const char *value = values->text[0];
+
+	if (*value != '\0' && (*value != '/' || value[strlen(value) - 1] == '/'))
+		return refuse(key, value, err);
+	return replace(&config->lmtp_stats, value, err);
 }
 
 int

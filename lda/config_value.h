@@ -36,8 +36,8 @@ struct config_key {
 	const char *choice[2];	/* of two-valued keys; the second is true */
 };
 
-config_setter set_mailbox, set_ledger, set_log, set_duration, set_count, set_choice, set_on_duplicate, set_ledger_failure,
-    set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers;
+config_setter set_mailbox, set_ledger, set_log, set_duration, set_count, set_size, set_choice, set_on_duplicate, set_ledger_failure,
+    set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers, set_stats;
 
 /* The text as an error may show it: cut, and without control characters. Returns buf. */
 const char *value_shown(char buf[VALUE_SHOWN], const char *text);

@@ -105,18 +105,36 @@ confine(struct work *w, int ledger, bool unnamed)
 	}
 }
 
+/* *ledger: its folder, or -1. */
+static int
+open_places(struct work *w, int *ledger, struct err *err)
+{
+	if (w->ops->open(&w->box, &w->options, err) == -1)
+		return -1;
+	w->no_ledger.status = STATUS_OK;
+	if (w->d->ledger != NULL)
+		(void)ledger_prepare(w->d->ledger, ledger, &w->no_ledger);
+	w->options.lock_folder = *ledger;
+	return 0;
+}
+
+static void
+begin_judging(struct work *w)
+{
+	if (w->known && w->d->ledger != NULL)
+		judge_begin(&w->judged, w->d->config, w->message, &w->fp, w->d->address);
+}
+
+/* Read the message on fd. */
 static int
 start(struct work *w, int fd, struct err *err)
 {
 	struct identify how = { .config = w->d->config, .also = head_fields };
 	int known, ledger = -1;
 
-	if (w->ops->open(&w->box, &w->options, err) == -1)
+	w->staged = true;	/* if reading ends early: a spill may have begun */
+	if (open_places(w, &ledger, err) == -1)
 		return -1;
-	w->no_ledger.status = STATUS_OK;
-	if (w->d->ledger != NULL)
-		(void)ledger_prepare(w->d->ledger, &ledger, &w->no_ledger);
-	w->options.lock_folder = ledger;
 	how.spill = spill_sink(w);
 	confine(w, ledger, how.spill == NULL);
 	known = identify(&how, fd, &w->message, &w->fp, err);
@@ -124,8 +142,26 @@ start(struct work *w, int fd, struct err *err)
 		return -1;
 	w->staged = message_was_spilled(w->message);
 	w->known = known == 1;
-	if (w->known && w->d->ledger != NULL)
-		judge_begin(&w->judged, w->d->config, w->message, &w->fp, w->d->address);
+	begin_judging(w);
+	return 0;
+}
+
+/* The message is there. */
+static int
+start_with(struct work *w, struct message *m, struct err *err)
+{
+	int ledger = -1;
+
+	w->message = m;
+	w->borrowed = true;
+	if (open_places(w, &ledger, err) == -1)
+		return -1;
+	if (w->d->confine)
+		confine(w, ledger, w->ops->spill(w->box) == NULL);
+	if (make_head(w, err) == -1)
+		return -1;
+	w->known = identify_message(w->d->config, m, &w->fp) == 1;
+	begin_judging(w);
 	return 0;
 }
 
@@ -357,12 +393,14 @@ finish(struct work *w)
 			w->ops->discard(w->box);
 		w->ops->close(&w->box);
 	}
-	message_free(&w->message);
+	if (!w->borrowed)
+		message_free(&w->message);
 	free(w->head);
 }
 
-int
-deliver(const struct delivery *d, int fd, struct err *err)
+/* m NULL: read fd. */
+static int
+deliver_either(const struct delivery *d, int fd, struct message *m, const char **action, struct err *err)
 {
 	struct work *w = calloc(1, sizeof(*w));
 	int ret;
@@ -373,8 +411,7 @@ deliver(const struct delivery *d, int fd, struct err *err)
 	w->start_ms = clock_ms();
 	w->ops = d->config->mailbox_ops;
 	mailbox_options(d, &w->options);
-	w->staged = true;	/* if reading ends early: a spill may have begun */
-	ret = start(w, fd, err);
+	ret = m != NULL ? start_with(w, m, err) : start(w, fd, err);
 	if (ret == -1)
 		err_retry(err);		/* the ledger has not been asked yet: see deliver_without() */
 	else
@@ -384,7 +421,22 @@ deliver(const struct delivery *d, int fd, struct err *err)
 		ledger_note(d->ledger, work_act(w, EVENT_UNRECORDED));
 	if (ret == 0)
 		sweep(w);
+	*action = w->action;
 	finish(w);
 	free(w);
 	return ret;
+}
+
+int
+deliver(const struct delivery *d, int fd, struct err *err)
+{
+	const char *action;
+
+	return deliver_either(d, fd, NULL, &action, err);
+}
+
+int
+deliver_message(const struct delivery *d, struct message *m, const char **action, struct err *err)
+{
+	return deliver_either(d, -1, m, action, err);
 }

@@ -18,10 +18,16 @@ struct delivery {
 	const char *sender;	/* envelope sender without <>, "" is the null sender; NULL: not told */
 	const char *address;	/* original recipient, or NULL */
 	const char *folder;	/* -m, or NULL */
+	const char *received;	/* a Received field to add, with its newline, or NULL */
+	bool confine;		/* deliver_message(): give up the rest of the file system first, as deliver() always does */
 };
 
 /* Deliver the message on fd. Returns 0: it is durably in the mailbox, or a duplicate of one that is; -1: try again later. Logs either. */
 int deliver(const struct delivery *d, int fd, struct err *err);
+
+/* The same for a message that has been read already, as identify() reads it for this configuration (identify_fits), and can be replayed. It
+ * stays the caller's, so that many recipients can share it. *action: what was done, as in the log. */
+int deliver_message(const struct delivery *d, struct message *m, const char **action, struct err *err);
 
 /* Say on standard output what deliver() would do and why, and change nothing. Returns 0 or -1. */
 int deliver_explain(const struct delivery *d, int fd, struct err *err);

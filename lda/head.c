@@ -110,7 +110,7 @@ head_make(const struct head_options *options, const struct message *m)
 
 	return_path(path, sizeof(path), options, m);
 	delivered_to(to, sizeof(to), options, m);
-	return asprintf(&head, "%s%s", path, to) == -1 ? NULL : head;
+	return asprintf(&head, "%s%s%s", path, to, options->received != NULL ? options->received : "") == -1 ? NULL : head;
 }
 
 char *

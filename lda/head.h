@@ -12,6 +12,7 @@ struct head_options {
 	const char *sender;	/* envelope sender without <>, "" is the null sender; NULL: not told */
 	const char *address;	/* original recipient, or NULL */
 	bool relay;		/* the other side is told of both and adds the lines itself */
+	const char *received;	/* a Received field that this hop adds, with its newline, or NULL */
 };
 
 /* Fields of the message that decide what is added: names for message_options.fields. */

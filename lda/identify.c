@@ -1,5 +1,6 @@
 /* From bytes to a fingerprint, as one configuration says. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "identify.h"
 
@@ -15,14 +16,20 @@ swallow(void *arg, const void *buf, size_t len, struct err *err)
 
 const struct sink sink_nowhere = { .write = swallow };
 
+static struct fingerprint_options
+fingerprint_options(const struct config *config)
+{
+	return (struct fingerprint_options){ .scope = config->scope, .headers = (const char *const *)config->fingerprint_headers,
+		.body = config->body };
+}
+
 /* from NULL: read fd. */
 static int
 read_and_make(const struct identify *how, const struct source *from, int fd, struct message **m, struct fingerprint *fp,
     struct err *err)
 {
 	const struct config *config = how->config;
-	struct fingerprint_options options = { .scope = config->scope,
-		.headers = (const char *const *)config->fingerprint_headers, .body = config->body };
+	struct fingerprint_options options = fingerprint_options(config);
 	struct message_options mo = { .body = config->body, .spill = how->spill };
 	const char **fields = fingerprint_fields(&options, how->also);
 	int ret;
@@ -48,4 +55,22 @@ int
 identify_from(const struct identify *how, const struct source *from, struct message **m, struct fingerprint *fp, struct err *err)
 {
 	return read_and_make(how, from, -1, m, fp, err);
+}
+
+int
+identify_message(const struct config *config, const struct message *m, struct fingerprint *fp)
+{
+	struct fingerprint_options options = fingerprint_options(config);
+
+	return fingerprint_make(fp, m, &options, NULL, NULL) ? 1 : 0;
+}
+
+bool
+identify_fits(const struct config *read, const struct config *now)
+{
+	char **a = read->fingerprint_headers, **b = now->fingerprint_headers;
+
+	for (; *a != NULL && *b != NULL && strcmp(*a, *b) == 0; a++, b++)
+		;
+	return *a == NULL && *b == NULL && read->body == now->body;
 }

@@ -53,6 +53,12 @@ open_file(const char *path, struct err *err)
 int
 log_open(struct log **out, const struct config *config, bool verbose, struct err *err)
 {
+	return log_open_as(out, "dedup-lda", config, verbose, err);
+}
+
+int
+log_open_as(struct log **out, const char *program, const struct config *config, bool verbose, struct err *err)
+{
 	struct log *log = calloc(1, sizeof(*log));
 
 	*out = NULL;
@@ -73,7 +79,7 @@ log_open(struct log **out, const struct config *config, bool verbose, struct err
 		}
 	} else if (log->target == LOG_TO_SYSLOG) {
 		log->syslog = access("/dev/log", F_OK) == 0;	/* without a logger there is nothing to format for it */
-		openlog("dedup-lda", LOG_PID, LOG_MAIL);
+		openlog(program, LOG_PID, LOG_MAIL);
 		if (log->syslog)
 			tzset();	/* syslog(3) wants the local time, which a sandbox would not let it read */
 	}
@@ -82,12 +88,19 @@ log_open(struct log **out, const struct config *config, bool verbose, struct err
 }
 
 void
+log_flush(struct log *log)
+{
+	if (log->queue != NULL && log->queued > 0)
+		(void)fs_write(STDERR_FILENO, log->queue, log->queued, NULL, "standard error", NULL);
+	log->queued = 0;
+}
+
+void
 log_close(struct log **log)
 {
 	if (*log == NULL)
 		return;
-	if ((*log)->queue != NULL && (*log)->queued > 0)
-		(void)fs_write(STDERR_FILENO, (*log)->queue, (*log)->queued, NULL, "standard error", NULL);
+	log_flush(*log);
 	if ((*log)->fd != -1)
 		close((*log)->fd);
 	free((*log)->queue);

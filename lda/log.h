@@ -29,7 +29,11 @@ struct log_line {
 
 /* Open what the configuration names; verbose: standard error as well. Returns 0, or -1: the file can't be opened. */
 int log_open(struct log **log, const struct config *config, bool verbose, struct err *err);
-/* Writes out what waits for standard error. */
+/* The same for a program of another name, which syslog shows; borrowed until log_close. */
+int log_open_as(struct log **log, const char *program, const struct config *config, bool verbose, struct err *err);
+/* Write out what waits for standard error. */
+void log_flush(struct log *log);
+/* Flushes, too. */
 void log_close(struct log **log);
 
 void log_add(struct log_line *line, const char *key, const char *value);

@@ -5,17 +5,12 @@
  * makes the MTA keep the message.
  */
 #include <sys/auxv.h>
-#include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include <confuse.h>
 #include <db.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <openssl/opensslv.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +19,7 @@
 #include "deliver.h"
 #include "exit.h"
 #include "options.h"
+#include "process.h"
 #include "user.h"
 #include "version.h"
 
@@ -45,47 +41,6 @@ on_crash(void)
 {
 	if (open_ledger != NULL)
 		ledger_crashed(open_ledger);
-}
-
-/* Variables can change what libraries do, and MTAs set some to what a sender chose. HOME counts: see user_current(). */
-static int
-clean_environment(struct err *err)
-{
-	const char *home = getenv("HOME");	/* clearenv() forgets the list, not what is in it */
-
-	if (clearenv() != 0 || (home != NULL && setenv("HOME", home, 1) == -1))
-		return err_sys(err, "clear the environment", NULL);
-	return 0;
-}
-
-/* What else the caller left open is not ours: a lock on it would live as long as we do. A kernel without the call leaves it harmless,
- * since nothing is written but to descriptors that were opened here. No part of a message may be left in a core file. */
-static void
-limit_process(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-#ifdef SYS_close_range
-	(void)syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0);
-#endif
-	(void)setrlimit(RLIMIT_CORE, &none);
-	umask(077);
-}
-
-/* Descriptors 0 to 2 must be open, or the next file to be opened takes their place and gets our messages. */
-static void
-fill_standard_descriptors(void)
-{
-	struct pollfd std[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
-	int fd;
-
-	if (poll(std, 3, 0) >= 0 && ((std[0].revents | std[1].revents | std[2].revents) & POLLNVAL) == 0)
-		return;
-	do
-		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);	/* no standard input is no message, not an empty one */
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
 }
 
 /* OpenSSL's is the one that this was built with: to ask the library would link all of it. */
@@ -173,7 +128,7 @@ run(struct agent *a, struct err *err)
 {
 	struct delivery d = { .sender = a->options.sender, .address = a->options.address, .folder = a->options.folder };
 
-	if (clean_environment(err) == -1 || become_user(a, err) == -1 || load(a, err) == -1)
+	if (process_clean_environment(err) == -1 || become_user(a, err) == -1 || load(a, err) == -1)
 		return -1;
 	exit_after((unsigned int)a->config->time_limit);
 	if (log_open(&a->log, a->config, a->options.verbose, err) == -1 || open_the_ledger(a, err) == -1) {
@@ -239,8 +194,8 @@ main(int argc, char **argv)
 
 	mallopt(M_TOP_PAD, HEAP_STEP);	/* one growth of the heap instead of one per buffer */
 	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_STEP);
-	limit_process();
-	fill_standard_descriptors();
+	process_limit(STDERR_FILENO + 1);
+	process_fill_descriptors();
 	exit_on_signals();
 	exit_on_crash(on_crash);
 	exit_after(STARTUP_LIMIT);

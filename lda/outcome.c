@@ -11,7 +11,7 @@
 struct head_options
 work_head_options(const struct delivery *d)
 {
-	return (struct head_options){ .config = d->config, .sender = d->sender, .address = d->address,
+	return (struct head_options){ .config = d->config, .sender = d->sender, .address = d->address, .received = d->received,
 		.relay = d->config->mailbox_ops->takes_envelope };
 }
 

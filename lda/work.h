@@ -19,6 +19,7 @@ struct work {
 	const struct mailbox_ops *ops;
 	struct mailbox *box;
 	struct message *message;
+	bool borrowed;			/* the message is the caller's */
 	char *head;
 	struct sink spill;		/* ours, in front of the mailbox's */
 	const struct sink *box_spill;

@@ -1,0 +1,275 @@
+/* From a recipient to a reply. */
+#include <bsd/string.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "exit.h"
+#include "fs.h"
+#include "head.h"
+#include "identify.h"
+#include "lmtpd_site.h"
+
+#define PROGRAM "dedup-lmtpd"
+
+static struct ledger *volatile ledger_in_use;	/* for the handler of fatal signals */
+
+void
+lmtpd_on_crash(void)
+{
+	if (ledger_in_use != NULL)
+		ledger_crashed(ledger_in_use);
+}
+
+static void
+notice(void *arg, const char *text)
+{
+	log_notice(arg, text);
+}
+
+/* The ledger of this configuration, perhaps open already. NULL: none is configured, or, with err filled, it can't be opened. */
+static struct ledger *
+find_ledger(struct lmtpd_site *site, const struct config *config, struct log *log, struct err *err)
+{
+	struct ledger_options options;
+	struct lmtpd_ledger *l;
+	size_t i;
+
+	if (config->ledger_url == NULL)
+		return NULL;
+	for (i = 0; i < LMTPD_LEDGERS; i++)
+		if (site->ledgers[i].url != NULL && strcmp(site->ledgers[i].url, config->ledger_url) == 0)
+			return site->ledgers[i].ledger;
+	l = &site->ledgers[site->next_ledger];
+	site->next_ledger = (site->next_ledger + 1) % LMTPD_LEDGERS;
+	if (l->ledger != NULL)
+		ledger_close(&l->ledger);
+	free(l->url);
+	config_ledger_options(config, &options);
+	options.many = true;
+	options.notice = notice;
+	options.notice_arg = site->one_log ? log : site->log;	/* it outlives the delivery */
+	l->url = strdup(config->ledger_url);
+	if (l->url == NULL || ledger_open(&l->ledger, &options, err) == -1) {
+		if (l->url == NULL)
+			err_sys(err, "open ledger", NULL);
+		free(l->url);
+		l->url = NULL;
+		return NULL;
+	}
+	return l->ledger;
+}
+
+static void
+failed(struct lmtpd_outcome *outcome, const struct config *config, const struct err *err)
+{
+	const struct exit_policy policy = exit_policy(config);
+	int code = exit_code(err->status, &policy);
+
+	strlcpy(outcome->text, err->text, sizeof(outcome->text));
+	outcome->result = code == EXIT_NO_USER ? RESULT_REFUSED_USER : code == EXIT_OVER_QUOTA ? RESULT_REFUSED_QUOTA :
+	    code == EXIT_REFUSED ? RESULT_REFUSED :
+	    err->status == STATUS_QUOTA ? RESULT_OVER_QUOTA : RESULT_DEFERRED;
+}
+
+void
+lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct delivery *with, struct lmtpd_outcome *outcome)
+{
+	struct delivery d = *with;
+	struct err err = { .status = STATUS_OK };
+	const char *action = NULL;
+	int ret = -1;
+
+	d.config = config;
+	d.log = site->log;
+	exit_after((unsigned int)config->time_limit);
+	if (!site->one_log && log_open_as(&d.log, PROGRAM, config, site->verbose, &err) == -1) {
+		err_retry(&err);
+		goto done;
+	}
+	d.ledger = ledger_in_use = find_ledger(site, config, d.log, &err);
+	if (err.status == STATUS_OK)
+		ret = deliver_message(&d, site->message, &action, &err);
+	else
+		err_retry(&err);
+	ledger_in_use = NULL;
+	log_flush(d.log);
+	if (!site->one_log)
+		log_close(&d.log);
+done:
+	exit_after(0);
+	if (ret == -1) {
+		failed(outcome, config, &err);
+		return;
+	}
+	outcome->result = strcmp(action, "duplicate") == 0 ? RESULT_DUPLICATE : RESULT_DELIVERED;
+	strlcpy(outcome->text, action, sizeof(outcome->text));
+}
+
+static void
+deliver_virtual(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct delivery *with, struct lmtpd_outcome *outcome)
+{
+	struct identity who = lmtpd_identity(r);
+	struct err err;
+
+	if (config_resolve(site->config, &who, &err) == 0)
+		lmtpd_deliver(site, site->config, with, outcome);
+	else
+		failed(outcome, site->config, &err);
+}
+
+/* Paths and the like are in the text, and so what an address holds: a reply is printable ASCII. */
+static void
+write_reply(char reply[LMTP_REPLY_MAX], const struct lmtp_envelope *e, const struct lmtpd_outcome *outcome)
+{
+	static const char *const codes[] = {
+		[RESULT_DELIVERED] = "250 2.0.0",
+		[RESULT_DUPLICATE] = "250 2.0.0",
+		[RESULT_DEFERRED] = "451 4.3.0",
+		[RESULT_OVER_QUOTA] = "452 4.2.2",
+		[RESULT_REFUSED_QUOTA] = "552 5.2.2",
+		[RESULT_REFUSED_USER] = "550 5.1.1",
+		[RESULT_REFUSED] = "554 5.0.0",
+	};
+	char *p;
+
+	snprintf(reply, LMTP_REPLY_MAX, "%s %s: %.200s", codes[outcome->result], e->id, outcome->text);
+	for (p = reply; *p != '\0'; p++)
+		if ((unsigned char)*p < ' ' || (unsigned char)*p >= 0x7f)
+			*p = '?';
+}
+
+static void
+tell(struct lmtpd_site *site, const struct lmtpd_outcome *outcome)
+{
+	switch (outcome->result) {
+	case RESULT_DELIVERED:
+		lmtpd_board_count(site->place, COUNT_DELIVERED, 1);
+		site->delivered++;
+		return;
+	case RESULT_DUPLICATE:
+		lmtpd_board_count(site->place, COUNT_DUPLICATES, 1);
+		site->duplicates++;
+		return;
+	case RESULT_DEFERRED:
+		site->trouble = true;
+		/* fall through */
+	case RESULT_OVER_QUOTA:
+		lmtpd_board_count(site->place, COUNT_DEFERRED, 1);
+		break;
+	default:
+		lmtpd_board_count(site->place, COUNT_REJECTED, 1);
+	}
+	site->failed++;
+}
+
+static void
+on_deliver(void *arg, const struct lmtp_envelope *e, void *recipient, char reply[LMTP_REPLY_MAX])
+{
+	struct lmtpd_site *site = arg;
+	const struct lmtpd_recipient *r = recipient;
+	struct delivery with = { .user = r->user, .sender = e->sender.text, .address = r->address.text, .folder = r->folder };
+	struct lmtpd_outcome outcome = { .result = RESULT_DEFERRED, .text = "out of memory" };
+	char *received = lmtpd_received(e, site->peer, site->hostname, e->count == 1 ? r->address.text : NULL, clock_now());
+
+	with.received = received;
+	if (received != NULL && r->who != NULL)
+		lmtpd_deliver_as_user(site, r, &with, &outcome);
+	else if (received != NULL)
+		deliver_virtual(site, r, &with, &outcome);
+	free(received);
+	tell(site, &outcome);
+	write_reply(reply, e, &outcome);
+}
+
+static void *
+on_recipient(void *arg, const struct lmtp_address *to, char reply[LMTP_REPLY_MAX])
+{
+	void *r = lmtpd_recipient_new(arg, to, reply);
+
+	log_flush(((struct lmtpd_site *)arg)->log);
+	return r;
+}
+
+static void
+on_forget(void *arg, void *recipient)
+{
+	struct lmtpd_recipient *r = recipient;
+
+	(void)arg;
+	lmtpd_recipient_free(&r);
+}
+
+static int
+on_read(void *arg, const struct lmtp_envelope *e, const struct source *from, struct err *err)
+{
+	struct lmtpd_site *site = arg;
+	struct identify how = { .config = site->config, .also = head_fields };
+	struct fingerprint unused;
+
+	(void)e;
+	site->delivered = site->duplicates = site->failed = 0;
+	return identify_from(&how, from, &site->message, &unused, err) == -1 ? -1 : 0;
+}
+
+static void
+on_answered(void *arg, const struct lmtp_envelope *e, int64_t gap_ms)
+{
+	struct lmtpd_site *site = arg;
+	struct log_line line = { .len = 0 };
+
+	lmtpd_board_count(site->place, COUNT_MESSAGES, 1);
+	lmtpd_board_gap(site->place, gap_ms);
+	log_add(&line, "action", "answered");
+	log_add(&line, "id", e->id);
+	log_add(&line, "client", e->client);
+	log_add_number(&line, "size", (long long)message_size(site->message));
+	log_add_number(&line, "recipients", (long long)e->count);
+	log_add_number(&line, "delivered", site->delivered);
+	log_add_number(&line, "duplicates", site->duplicates);
+	log_add_number(&line, "failed", site->failed);
+	log_add_number(&line, "gap_ms", (long long)gap_ms);
+	log_write(site->log, &line, false);
+	log_flush(site->log);
+}
+
+static void
+on_drop(void *arg)
+{
+	struct lmtpd_site *site = arg;
+
+	message_free(&site->message);
+}
+
+void
+lmtpd_site_handler(struct lmtpd_site *site, struct lmtp_handler *handler)
+{
+	*handler = (struct lmtp_handler){ on_recipient, on_forget, on_read, on_deliver, on_answered, on_drop, site };
+}
+
+/* A log that depends on the recipient is opened for each delivery. Then the server's own lines go to syslog. */
+int
+lmtpd_site_open(struct lmtpd_site *site, struct err *err)
+{
+	struct config own = *site->config;
+
+	site->one_log = own.log_target != LOG_TO_FILE || (!site->system && strpbrk(own.log, "~%") == NULL);
+	if (!site->one_log)
+		own.log_target = LOG_TO_SYSLOG;
+	return log_open_as(&site->log, PROGRAM, &own, site->verbose, err);
+}
+
+void
+lmtpd_site_close(struct lmtpd_site *site)
+{
+	size_t i;
+
+	for (i = 0; i < LMTPD_LEDGERS; i++) {
+		if (site->ledgers[i].ledger != NULL)
+			ledger_close(&site->ledgers[i].ledger);
+		free(site->ledgers[i].url);
+		site->ledgers[i].url = NULL;
+	}
+	message_free(&site->message);
+	log_close(&site->log);
+}

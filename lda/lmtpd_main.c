@@ -1,0 +1,232 @@
+/*
+ * dedup-lmtpd: take messages over LMTP and deliver each into its recipients' mailboxes, once. See dedup-lmtpd(8).
+ *
+ * Order: command line, sockets, user, configuration, then the master. Sockets come before the user, who may not be allowed to make them;
+ * the configuration after, so that it can be read again later.
+ */
+#include <bsd/string.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "lmtpd_notify.h"
+#include "lmtpd_server.h"
+#include "process.h"
+#include "version.h"
+
+#define HEAP_STEP (512 * 1024)	/* bytes; as in the agent */
+
+struct identity
+lmtpd_sample(bool system, const char *address)
+{
+	return (struct identity){ .user = system ? "user" : address, .home = system ? "/nonexistent" : NULL, .address = address };
+}
+
+int
+lmtpd_load(const struct lmtpd_server *server, struct config **config, struct err *err)
+{
+	struct identity who = lmtpd_sample(server->system, "user@example.org");
+	struct config *loaded;
+
+	if (config_load(&loaded, server->options.file, server->options.assignments, &who, geteuid(), false, err) == -1)
+		return -1;
+	*config = loaded;
+	return 0;
+}
+
+static void
+name_host(struct lmtpd_server *server)
+{
+	char *p;
+
+	if (gethostname(server->hostname, sizeof(server->hostname)) == -1)
+		server->hostname[0] = '\0';
+	server->hostname[sizeof(server->hostname) - 1] = '\0';
+	for (p = server->hostname; *p != '\0'; p++)
+		if (*p <= ' ' || *p > '~')
+			*p = '-';	/* it is a part of replies and header fields */
+	if (server->hostname[0] == '\0')
+		strlcpy(server->hostname, "localhost", sizeof(server->hostname));
+}
+
+/* lmtp-network is needed before the user's privileges are: whatever else is wrong is found later. */
+static int
+open_sockets(struct lmtpd_server *server, struct err *err)
+{
+	const struct lmtpd_options *options = &server->options;
+	struct config *config = NULL;
+	bool any_network;
+	size_t i;
+
+	if (lmtpd_load(server, &config, err) == -1)
+		return -1;
+	any_network = config->lmtp_any_network;
+	config_free(&config);
+	if (lmtpd_listen_passed(&server->sockets, any_network, err) == -1)
+		return -1;
+	for (i = 0; i < options->address_count; i++)
+		if (lmtpd_listen(&server->sockets, options->addresses[i], any_network, err) == -1)
+			return -1;
+	return server->sockets.n > 0 ? 0 : err_set(err, STATUS_USAGE, "nowhere to listen: use -l, or sockets of systemd");
+}
+
+/* Root delivers to users of this system, unless -u names one user for all mail: then nothing is left of root. */
+static int
+become_user(struct lmtpd_server *server, struct err *err)
+{
+	struct user *user = NULL;
+	int ret;
+
+	if (server->options.user == NULL)
+		return 0;
+	if (geteuid() != 0) {
+		ret = user_current(&user, err);
+		if (ret == 0 && strcmp(user->name, server->options.user) != 0)
+			ret = err_set(err, STATUS_USAGE, "only root may use -u");
+	} else {
+		ret = user_named(&user, server->options.user, err);
+		if (ret == 0)
+			ret = user_become(user, err);
+	}
+	user_free(&user);
+	return ret;
+}
+
+/* Returns the descriptor of the file, which is still empty, or -1. */
+static int
+open_pid_file(const char *path, struct err *err)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
+
+	if (fd == -1)
+		return err_sys(err, "write", path);
+	if (fs_try_lock(fd, path, err) == 1)
+		return fd;
+	close(fd);
+	return err_set(err, STATUS_TEMP, "%s: another server runs", path);
+}
+
+static int
+write_pid(int fd, const char *path, struct err *err)
+{
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
+
+	if (ftruncate(fd, 0) == -1)
+		return err_sys(err, "write", path);
+	return fs_write(fd, text, (size_t)n, NULL, path, err);
+}
+
+/* The command ends when connections are accepted, with 0, or when that failed. Returns the descriptor to say so, or -1. */
+static int
+go_to_background(struct err *err)
+{
+	int fds[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC) == -1)
+		return err_sys(err, "go to the background", NULL);
+	pid = fork();
+	if (pid == -1)
+		return err_sys(err, "go to the background", NULL);
+	if (pid > 0) {
+		close(fds[1]);
+		_exit(read(fds[0], &byte, 1) == 1 ? EX_OK : EX_TEMPFAIL);
+	}
+	close(fds[0]);
+	(void)setsid();
+	return fds[1];
+}
+
+static void
+started(void *arg)
+{
+	int *ready = arg, null;
+
+	if (*ready == -1)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null != -1) {
+		(void)dup2(null, STDIN_FILENO);
+		(void)dup2(null, STDOUT_FILENO);
+		(void)dup2(null, STDERR_FILENO);
+		close(null);
+	}
+	(void)!write(*ready, "", 1);
+	close(*ready);
+	*ready = -1;
+}
+
+static int
+run(struct lmtpd_server *server, struct err *err)
+{
+	int ready = -1, pid_fd = -1;
+
+	server->system = geteuid() == 0 && server->options.user == NULL;
+	name_host(server);
+	if (open_sockets(server, err) == -1 || process_clean_environment(err) == -1 || chdir("/") == -1)
+		return -1;
+	if (server->options.pid_file != NULL && (pid_fd = open_pid_file(server->options.pid_file, err)) == -1)
+		return -1;
+	if (become_user(server, err) == -1 || lmtpd_load(server, &server->config, err) == -1)
+		return -1;
+	server->board = lmtpd_board_new(server->options.workers);
+	if (server->board == NULL)
+		return err_sys(err, "start workers", NULL);
+	if (!server->options.foreground && (ready = go_to_background(err)) == -1)
+		return -1;
+	if (pid_fd != -1 && write_pid(pid_fd, server->options.pid_file, err) == -1)
+		return -1;
+	return lmtpd_master(server, started, &ready, err);
+}
+
+static int
+report(const struct err *err)
+{
+	char line[ERR_TEXT + 16];
+	int n = snprintf(line, sizeof(line), "dedup-lmtpd: %s\n", err->text);
+
+	(void)fs_write(STDERR_FILENO, line, (size_t)n, NULL, "standard error", NULL);
+	return err->status == STATUS_USAGE ? EX_USAGE : err->status == STATUS_CONFIG ? EX_CONFIG : EX_TEMPFAIL;
+}
+
+static void
+release(struct lmtpd_server *server)
+{
+	lmtpd_listen_end(&server->sockets);
+	lmtpd_board_free(&server->board);
+	config_free(&server->config);
+	free(server->options.assignments);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct lmtpd_server server = { .sockets = { .fds = { -1 } }, .wake = { -1, -1 } };
+	struct err err = { .status = STATUS_TEMP, .text = "no folder to be in" };
+	const char *passed = getenv("LISTEN_FDS");
+	long sockets = passed != NULL ? strtol(passed, NULL, 10) : 0;
+	int code = EX_OK;
+
+	mallopt(M_TOP_PAD, HEAP_STEP);
+	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_STEP);
+	process_limit(STDERR_FILENO + 1 + (sockets > 0 && sockets <= LMTPD_SOCKETS_MAX ? (int)sockets : 0));
+	process_fill_descriptors();
+	lmtpd_notify_start();
+	if (lmtpd_options_parse(&server.options, argc, argv, &err) == -1)
+		code = report(&err);
+	else if (server.options.version)
+		printf("dedup-lmtpd %s\n", DEDUP_LDA_VERSION);
+	else if (run(&server, &err) == -1)
+		code = report(&err);
+	release(&server);
+	return code;
+}

@@ -1,0 +1,296 @@
+/* The master of the LMTP server: it starts workers and takes their ends. */
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fs.h"
+#include "lmtpd_notify.h"
+#include "lmtpd_server.h"
+#include "log.h"
+
+#define STOP_MS 75000		/* for workers to finish what they have accepted; systemd allows 90 s */
+#define TICK_MS 1000
+#define CRASHES_MAX 20		/* workers that die in a second; then the next ones have to wait */
+
+static volatile sig_atomic_t got_stop, got_reload, got_child;
+
+static void
+on_signal(int sig)
+{
+	if (sig == SIGCHLD)
+		got_child = 1;
+	else if (sig == SIGHUP)
+		got_reload = 1;
+	else
+		got_stop = 1;
+}
+
+struct master {
+	struct lmtpd_server *server;
+	struct log *log;
+	sigset_t waiting;		/* the mask while waiting */
+	unsigned int crashes;		/* in this second */
+	int64_t tick_ms;		/* when it began */
+	bool active;			/* something may have changed since it was told last */
+	char said[128];			/* to systemd */
+};
+
+static void
+say(struct master *m, const char *text)
+{
+	log_notice(m->log, text);
+	log_flush(m->log);
+}
+
+static void
+set_signals(struct master *m)
+{
+	static const int mine[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD };
+	struct sigaction sa = { .sa_handler = on_signal };
+	sigset_t block;
+	size_t i;
+
+	sigemptyset(&block);
+	for (i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
+		sigaddset(&block, mine[i]);
+	sigprocmask(SIG_BLOCK, &block, NULL);
+	sigemptyset(&m->waiting);
+	for (i = 0; i < sizeof(mine) / sizeof(mine[0]); i++)
+		sigaction(mine[i], &sa, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* The server's own lines go where they do not depend on a recipient. */
+static int
+open_log(struct log **log, const struct lmtpd_server *server, const struct config *config, struct err *err)
+{
+	struct config own = *config;
+
+	if (own.log_target == LOG_TO_FILE && (server->system || strpbrk(own.log, "~%") != NULL))
+		own.log_target = LOG_TO_SYSLOG;
+	return log_open_as(log, "dedup-lmtpd", &own, server->options.verbose, err);
+}
+
+/* Returns 0, or -1: the system has no room for one more now. */
+static int
+start_worker(struct master *m)
+{
+	struct lmtpd_board *board = m->server->board;
+	unsigned int i;
+	pid_t master = getpid(), pid;
+
+	for (i = 0; i < board->size && atomic_load(&board->places[i].pid) != 0; i++)
+		;
+	if (i == board->size)
+		return -1;
+	atomic_store(&board->places[i].state, PLACE_IDLE);
+	pid = fork();
+	if (pid == 0) {
+		log_close(&m->log);
+		sigprocmask(SIG_SETMASK, &m->waiting, NULL);
+		lmtpd_worker(m->server, &board->places[i], master);
+	}
+	if (pid == -1) {
+		atomic_store(&board->places[i].state, PLACE_FREE);
+		say(m, "no process for one more worker");
+		m->active = true;
+		return -1;
+	}
+	atomic_store(&board->places[i].pid, pid);
+	return 0;
+}
+
+/* Workers that wait, as many as are wanted. More connections than workers wait in the kernel: a client that waits is better off than one that
+ * is turned away and keeps its queue back for minutes. */
+static void
+fill_places(struct master *m)
+{
+	struct lmtpd_board *board = m->server->board;
+	unsigned int idle = lmtpd_board_in(board, PLACE_IDLE);
+
+	while (idle < LMTPD_SPARE_MIN && m->crashes < CRASHES_MAX && start_worker(m) == 0)
+		idle++;
+	atomic_store(&board->crowded, idle == 0);
+}
+
+static struct lmtpd_place *
+place_of(struct lmtpd_board *board, pid_t pid)
+{
+	unsigned int i;
+
+	for (i = 0; i < board->size; i++)
+		if (atomic_load(&board->places[i].pid) == pid)
+			return &board->places[i];
+	return NULL;
+}
+
+static void
+take_ends(struct master *m)
+{
+	struct lmtpd_place *place;
+	char text[128];
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		place = place_of(m->server->board, pid);
+		if (place == NULL)
+			continue;
+		atomic_store(&place->state, PLACE_FREE);
+		atomic_store(&place->pid, 0);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+			continue;
+		m->crashes++;
+		m->active = true;
+		snprintf(text, sizeof(text), "worker %ld ended with %s %d", (long)pid, WIFSIGNALED(status) ? "signal" : "status",
+		    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+		say(m, text);
+	}
+}
+
+static unsigned int
+signal_workers(const struct master *m, int sig)
+{
+	const struct lmtpd_board *board = m->server->board;
+	unsigned int i, n = 0;
+	pid_t pid;
+
+	for (i = 0; i < board->size; i++) {
+		pid = atomic_load(&board->places[i].pid);
+		if (pid == 0)
+			continue;
+		n++;
+		if (sig != 0)
+			kill(pid, sig);
+	}
+	return n;
+}
+
+/* New workers work with the new configuration; old ones end after the message they are at. */
+static void
+reload(struct master *m)
+{
+	struct lmtpd_server *server = m->server;
+	struct config *config = NULL;
+	struct log *log = NULL;
+	struct timespec now = { 0 };
+	struct err err;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	lmtpd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+	if (lmtpd_load(server, &config, &err) == -1 || open_log(&log, server, config, &err) == -1) {
+		char text[ERR_TEXT + 64];
+
+		snprintf(text, sizeof(text), "not reloaded, the old configuration stays: %s", err.text);
+		say(m, text);
+		config_free(&config);
+	} else {
+		config_free(&server->config);
+		server->config = config;
+		log_close(&m->log);
+		m->log = log;
+		say(m, "reloaded");
+		signal_workers(m, SIGTERM);
+	}
+	lmtpd_notify("READY=1");
+}
+
+static void
+tell(struct master *m)
+{
+	const struct lmtpd_board *board = m->server->board;
+	char text[sizeof(m->said)];
+	struct err err;
+
+	snprintf(text, sizeof(text), "%u busy, %u idle of at most %u workers%s", lmtpd_board_in(board, PLACE_BUSY),
+	    lmtpd_board_in(board, PLACE_IDLE), board->size, atomic_load(&board->crowded) ? "; connections wait" : "");
+	if (strcmp(text, m->said) != 0)
+		lmtpd_notify("STATUS=%s", text);
+	memcpy(m->said, text, sizeof(text));
+	if (m->server->config->lmtp_stats[0] != '\0' && lmtpd_board_write(board, m->server->config->lmtp_stats, &err) == -1)
+		say(m, err.text);
+}
+
+/* Once a second while anything happens. */
+static void
+tick(struct master *m)
+{
+	int64_t now = clock_ms();
+
+	if (!m->active || now - m->tick_ms < TICK_MS)
+		return;
+	m->tick_ms = now;
+	m->crashes = 0;
+	m->active = lmtpd_board_in(m->server->board, PLACE_BUSY) > 0;
+	tell(m);
+}
+
+static void
+wait_for_something(struct master *m)
+{
+	struct pollfd pfd = { .fd = m->server->wake[0], .events = POLLIN };
+	const struct timespec limit = { TICK_MS / 1000, 0 };
+	char trash[4096];
+
+	(void)ppoll(&pfd, 1, m->active ? &limit : NULL, &m->waiting);
+	while (read(m->server->wake[0], trash, sizeof(trash)) > 0)
+		m->active = true;
+}
+
+static void
+stop(struct master *m)
+{
+	int64_t until = clock_ms() + STOP_MS;
+
+	lmtpd_notify("STOPPING=1");
+	m->active = true;
+	lmtpd_listen_end(&m->server->sockets);	/* those of the workers end with them */
+	signal_workers(m, SIGTERM);
+	while (signal_workers(m, 0) > 0) {
+		if (clock_ms() > until)
+			signal_workers(m, SIGKILL);	/* as good as a power cut, which every step allows for */
+		wait_for_something(m);
+		take_ends(m);
+	}
+	tell(m);
+}
+
+int
+lmtpd_master(struct lmtpd_server *server, void (*started)(void *arg), void *arg, struct err *err)
+{
+	struct master m = { .server = server };
+
+	if (pipe2(server->wake, O_CLOEXEC | O_NONBLOCK) == -1)
+		return err_sys(err, "start workers", NULL);
+	if (open_log(&m.log, server, server->config, err) == -1)
+		return -1;
+	set_signals(&m);
+	fill_places(&m);
+	say(&m, "started");
+	started(arg);
+	lmtpd_notify("READY=1");
+	while (!got_stop) {
+		wait_for_something(&m);
+		if (got_child) {
+			got_child = 0;
+			take_ends(&m);
+		}
+		if (got_reload) {
+			got_reload = 0;
+			reload(&m);
+		}
+		fill_places(&m);
+		tick(&m);
+	}
+	say(&m, "stopping");
+	stop(&m);
+	log_close(&m.log);
+	return 0;
+}

@@ -1,0 +1,260 @@
+/* A worker of the LMTP server: it serves one connection after another. */
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "exit.h"
+#include "lmtpd_server.h"
+#include "lmtpd_site.h"
+#include "sandbox.h"
+
+#define CONNECTIONS_MAX 5000	/* then a new process takes over: nothing may grow for ever */
+
+static volatile sig_atomic_t stopping;
+
+static void
+on_stop(int sig)
+{
+	(void)sig;
+	stopping = 1;
+}
+
+/* Signals that end the worker only set a flag, and are only let in while it waits. */
+static void
+set_signals(sigset_t *waiting)
+{
+	struct sigaction sa = { .sa_handler = on_stop };
+	sigset_t block;
+
+	exit_on_signals();
+	exit_on_crash(lmtpd_on_crash);
+	sigemptyset(&block);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGINT);
+	sigprocmask(SIG_BLOCK, &block, waiting);
+	sigaction(SIGTERM, &sa, NULL);
+	sigaction(SIGINT, &sa, NULL);
+	signal(SIGHUP, SIG_IGN);	/* the master's affair, even if a terminal sends it to all */
+	signal(SIGCHLD, SIG_DFL);
+}
+
+static void
+change_state(struct lmtpd_server *server, struct lmtpd_place *place, enum lmtpd_state state)
+{
+	atomic_store(&place->state, state);
+	(void)!write(server->wake[1], "", 1);	/* when it is full, the master is awake */
+}
+
+/* The folder in which two paths lie; NULL without memory, or for the root. */
+static char *
+common_folder(const char *a, const char *b)
+{
+	size_t n = 0, slash = 0;
+
+	for (; a[n] == b[n] && a[n] != '\0'; n++)
+		if (a[n] == '/')
+			slash = n;
+	return slash == 0 ? NULL : strndup(a, slash);
+}
+
+static int
+open_folder(const char *path)
+{
+	return path == NULL ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
+struct places {
+	char *mailbox, *ledger, *log;
+};
+
+/* Where mailboxes, ledgers and logs of all recipients are: above what two recipients differ in. */
+static bool
+find_places(struct config *config, struct places *places)
+{
+	struct identity a = lmtpd_sample(false, "a@a.example"), b = lmtpd_sample(false, "b@b.example");
+	char *mailbox, *ledger, *log;
+	bool known = false;
+
+	memset(places, 0, sizeof(*places));
+	if (config_resolve(config, &a, NULL) == -1 || (config->mailbox_ops != &maildir_ops && config->mailbox_ops != &mbox_ops))
+		return false;
+	mailbox = strdup(config->mailbox_path);
+	ledger = config->ledger_url != NULL ? strdup(config->ledger_url) : NULL;
+	log = config->log_path != NULL ? strdup(config->log_path) : NULL;
+	if (mailbox != NULL && config_resolve(config, &b, NULL) == 0) {
+		places->mailbox = common_folder(mailbox, config->mailbox_path);
+		if (ledger != NULL && strncmp(ledger, "bdb:", 4) == 0)
+			places->ledger = common_folder(ledger + 4, config->ledger_url + 4);
+		if (log != NULL)
+			places->log = common_folder(log, config->log_path);
+		known = places->mailbox != NULL && (ledger == NULL || places->ledger != NULL);
+	}
+	free(mailbox);
+	free(ledger);
+	free(log);
+	return known;
+}
+
+/* Virtual recipients are all in a few places, and a worker that somebody takes over shall get no further. Users of this system are
+ * delivered to by children, each of which confines itself. */
+static void
+confine(struct lmtpd_server *server, struct log *log)
+{
+	struct places places;
+	enum sandboxed result = SANDBOX_FAILED;
+	int folders[6];
+	size_t i, n = sizeof(folders) / sizeof(folders[0]);
+
+	if (server->system)
+		return;
+	if (find_places(server->config, &places)) {
+		folders[0] = open_folder(places.mailbox);
+		folders[1] = open_folder(places.ledger);
+		folders[2] = open_folder(places.log);
+		folders[3] = open_folder("/var/tmp");
+		folders[4] = open_folder("/tmp");
+		folders[5] = open_folder("/proc/sys/kernel/random");	/* the boot id */
+		result = sandbox_enter(folders, n);
+		for (i = 0; i < n; i++)
+			if (folders[i] != -1)
+				close(folders[i]);
+	}
+	if (result != SANDBOX_ON)
+		log_detail(log, result == SANDBOX_FAILED ? "no sandbox" : "no sandbox: the kernel has none");
+	free(places.mailbox);
+	free(places.ledger);
+	free(places.log);
+}
+
+/* Who connected, as a Received field tells it. */
+static void
+name_peer(char peer[LMTPD_PEER_MAX], int fd)
+{
+	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&from;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&from;
+	socklen_t len = sizeof(from);
+	char text[INET6_ADDRSTRLEN] = "";
+	int on = 1;
+
+	peer[0] = '\0';
+	(void)getpeername(fd, (struct sockaddr *)&from, &len);
+	if (from.ss_family == AF_INET && inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)) != NULL)
+		snprintf(peer, LMTPD_PEER_MAX, "([%s])", text);
+	else if (from.ss_family == AF_INET6 && inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)) != NULL)
+		snprintf(peer, LMTPD_PEER_MAX, "([IPv6:%s])", text);
+	if (from.ss_family != AF_UNIX)
+		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* Returns a connection, or -1: the worker is to stop. */
+static int
+next_connection(const struct lmtpd_server *server, const sigset_t *waiting)
+{
+	struct pollfd pfds[LMTPD_SOCKETS_MAX];
+	size_t i;
+	int fd;
+
+	for (i = 0; i < server->sockets.n; i++)
+		pfds[i] = (struct pollfd){ .fd = server->sockets.fds[i], .events = POLLIN };
+	while (!stopping) {
+		if (ppoll(pfds, server->sockets.n, NULL, waiting) <= 0)
+			continue;
+		for (i = 0; i < server->sockets.n; i++) {
+			if (pfds[i].revents == 0)
+				continue;
+			fd = accept4(pfds[i].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+			if (fd != -1)
+				return fd;	/* another worker may have been faster */
+		}
+	}
+	return -1;
+}
+
+static void
+serve(struct lmtpd_server *server, struct lmtpd_site *site, int fd, const sigset_t *waiting)
+{
+	const struct lmtp_settings settings = {
+		.hostname = server->hostname,
+		.max_size = (uint64_t)server->config->lmtp_max_size,
+		.max_recipients = (size_t)server->config->lmtp_max_recipients,
+		.timeout_ms = server->config->lmtp_timeout * 1000,
+		.data_timeout_ms = server->config->lmtp_data_timeout * 1000,
+	};
+	const struct lmtp_weather weather = { &stopping, &server->board->crowded, waiting };
+	struct lmtp_handler handler;
+	struct lmtp_io *io = malloc(sizeof(*io));
+
+	if (io != NULL) {
+		site->connection = fd;
+		name_peer(site->peer, fd);
+		lmtpd_site_handler(site, &handler);
+		lmtp_io_init(io, fd, fd, &weather);
+		(void)lmtp_session_run(io, &settings, &handler);
+	}
+	free(io);
+	close(fd);
+}
+
+static void
+work(struct lmtpd_server *server, struct lmtpd_site *site, struct lmtpd_place *place, const sigset_t *waiting)
+{
+	unsigned int served;
+	int fd;
+
+	for (served = 0; served < CONNECTIONS_MAX && !site->trouble; served++) {
+		change_state(server, place, PLACE_IDLE);
+		if (lmtpd_board_in(server->board, PLACE_IDLE) > LMTPD_SPARE_MAX)
+			return;
+		fd = next_connection(server, waiting);
+		if (fd == -1)
+			return;
+		change_state(server, place, PLACE_BUSY);
+		lmtpd_board_count(place, COUNT_CONNECTIONS, 1);
+		serve(server, site, fd, waiting);
+	}
+}
+
+void
+lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t master)
+{
+	struct lmtpd_site site = {
+		.config = server->config,
+		.file = server->options.file,
+		.assignments = server->options.assignments,
+		.hostname = server->hostname,
+		.verbose = server->options.verbose,
+		.system = server->system,
+		.place = place,
+		.foreign = server->sockets.fds,
+		.connection = -1,
+	};
+	sigset_t waiting;
+	struct err err;
+
+	set_signals(&waiting);
+	close(server->wake[0]);
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != master)
+		stopping = 1;
+	if (lmtpd_site_open(&site, &err) == -1) {
+		exit_report(EXIT_TEMPORARY, err.text);
+		_exit(EXIT_TEMPORARY);
+	}
+	confine(server, site.log);
+	log_flush(site.log);
+	work(server, &site, place, &waiting);
+	lmtpd_site_close(&site);
+	_exit(0);
+}

@@ -1,0 +1,52 @@
+/* What a process does about itself before anything else. */
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "process.h"
+
+/* Variables can change what libraries do, and MTAs set some to what a sender chose. HOME counts: see user_current(). */
+int
+process_clean_environment(struct err *err)
+{
+	const char *home = getenv("HOME");	/* clearenv() forgets the list, not what is in it */
+
+	if (clearenv() != 0 || (home != NULL && setenv("HOME", home, 1) == -1))
+		return err_sys(err, "clear the environment", NULL);
+	return 0;
+}
+
+/* What else the caller left open is not ours: a lock on it would live as long as we do. A kernel without the call leaves it harmless,
+ * since nothing is written but to descriptors that were opened here. No part of a message may be left in a core file. */
+void
+process_limit(int first)
+{
+	const struct rlimit none = { 0, 0 };
+
+#ifdef SYS_close_range
+	(void)syscall(SYS_close_range, (unsigned int)first, ~0U, 0);
+#endif
+	(void)setrlimit(RLIMIT_CORE, &none);
+	umask(077);
+}
+
+/* Descriptors 0 to 2 must be open, or the next file to be opened takes their place and gets our messages. */
+void
+process_fill_descriptors(void)
+{
+	struct pollfd std[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
+	int fd;
+
+	if (poll(std, 3, 0) >= 0 && ((std[0].revents | std[1].revents | std[2].revents) & POLLNVAL) == 0)
+		return;
+	do
+		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);	/* no standard input is no message, not an empty one */
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}

@@ -1,0 +1,16 @@
+/*
+ * What a process does about itself before anything else: what its caller has left it must change nothing.
+ */
+#ifndef PROCESS_H
+#define PROCESS_H
+
+#include "status.h"
+
+/* Only HOME stays of the environment: see user_current(). Returns 0 or -1. */
+int process_clean_environment(struct err *err);
+/* Close all descriptors from `first` on, write no core files, make files for nobody else. */
+void process_limit(int first);
+/* Descriptors 0 to 2 are open afterwards; none of ours can get their places. */
+void process_fill_descriptors(void);
+
+#endif
