@@ -25,6 +25,8 @@ int identify(const struct identify *how, int fd, struct message **m, struct fing
 /* The same for a message from elsewhere. */
 int identify_from(const struct identify *how, const struct source *from, struct message **m, struct fingerprint *fp, struct err *err);
 
+/* Only read it, as the configuration wants it read; it need not be resolved. Returns 0 or -1, and *m as above. */
+int identify_read(const struct identify *how, const struct source *from, struct message **m, struct err *err);
 /* The fingerprint of a message that has been read already. Returns 1, or 0 when nothing identifies it. */
 int identify_message(const struct config *config, const struct message *m, struct fingerprint *fp);
 /* A message that was read as `read` says: does `now` want the same of it? If not, it has to be read again. */

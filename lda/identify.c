@@ -25,8 +25,7 @@ fingerprint_options(const struct config *config)
 
 /* from NULL: read fd. */
 static int
-read_and_make(const struct identify *how, const struct source *from, int fd, struct message **m, struct fingerprint *fp,
-    struct err *err)
+read_either(const struct identify *how, const struct source *from, int fd, struct message **m, struct err *err)
 {
 	const struct config *config = how->config;
 	struct fingerprint_options options = fingerprint_options(config);
@@ -40,7 +39,16 @@ read_and_make(const struct identify *how, const struct source *from, int fd, str
 	mo.fields = fields;
 	ret = from != NULL ? message_read_from(m, from, &mo, err) : message_read(m, fd, &mo, err);
 	free(fields);
-	if (ret == -1)
+	return ret;
+}
+
+static int
+read_and_make(const struct identify *how, const struct source *from, int fd, struct message **m, struct fingerprint *fp,
+    struct err *err)
+{
+	struct fingerprint_options options = fingerprint_options(how->config);
+
+	if (read_either(how, from, fd, m, err) == -1)
 		return -1;
 	return fingerprint_make(fp, *m, &options, how->explain, how->explain_arg) ? 1 : 0;
 }
@@ -55,6 +63,12 @@ int
 identify_from(const struct identify *how, const struct source *from, struct message **m, struct fingerprint *fp, struct err *err)
 {
 	return read_and_make(how, from, -1, m, fp, err);
+}
+
+int
+identify_read(const struct identify *how, const struct source *from, struct message **m, struct err *err)
+{
+	return read_either(how, from, -1, m, err);
 }
 
 int

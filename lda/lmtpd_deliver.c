@@ -205,11 +205,10 @@ on_read(void *arg, const struct lmtp_envelope *e, const struct source *from, str
 {
 	struct lmtpd_site *site = arg;
 	struct identify how = { .config = site->config, .also = head_fields };
-	struct fingerprint unused;
 
 	(void)e;
 	site->delivered = site->duplicates = site->failed = 0;
-	return identify_from(&how, from, &site->message, &unused, err) == -1 ? -1 : 0;
+	return identify_read(&how, from, &site->message, err);
 }
 
 static void

@@ -42,11 +42,10 @@ fit_message(struct lmtpd_site *site, const struct config *config, struct err *er
 	const struct source from = { read_again, &again };
 	struct identify how = { .config = config, .also = head_fields };
 	struct message *m = NULL;
-	struct fingerprint unused;
 
 	if (identify_fits(site->config, config))
 		return 0;
-	if (identify_from(&how, &from, &m, &unused, err) == -1) {
+	if (identify_read(&how, &from, &m, err) == -1) {
 		message_free(&m);
 		return -1;
 	}
