@@ -33,7 +33,7 @@ wait_for() {	# wait_for SECONDS COMMAND...: it succeeds in time
 }
 # talk: a session, sent at once; each line of standard input gets CRLF. Its replies, until the server closes
 talk() { sed 's/$/\r/' | talk_raw; }
-talk_raw() { python3 "$talk" talk "$D/s" | tr -d '\r' >"$D/replies"; }	# as it stands
+talk_raw() { python3 "$talk" talk "$D/s" >"$D/replies"; }	# as it stands
 codes() { cut -c 1-9 "$D/replies" | grep -v '^250-' | sed 's/^220.*/220/; s/^354.*/354/; s/^250 SIZE.*/250/' | tr '\n' ' ' | sed 's/ *$//'; }
 # said NAME WANTED <session: the codes of all replies, each line of LHLO's reply but the last left out
 said() {

@@ -2,7 +2,7 @@
 """An LMTP client for tests.
 
     lmtp_client.py ready SOCKET                 does a server greet?
-    lmtp_client.py talk SOCKET                  send standard input, print what comes until the server closes
+    lmtp_client.py talk SOCKET                  send standard input, print what comes (LF for CRLF) until the server closes
     lmtp_client.py slow SOCKET PIECE SECONDS    the same, PIECE bytes at a time with a pause after each
     lmtp_client.py stall SOCKET N WHERE         open N sessions, say "ready", and hold them until standard input ends; WHERE is what each
                                                 of them has sent: nothing, lhlo, half a message ("data"), or half a chunk ("bdat")
@@ -70,10 +70,10 @@ def ready(where):
 def read_all(s):
     try:
         while data := s.recv(65536):
-            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.write(data.replace(b"\r\n", b"\n"))
+            sys.stdout.flush()
     except OSError as error:
         print(f"-- {error}")
-    sys.stdout.flush()
 
 
 def talk(where):
@@ -94,13 +94,15 @@ def talk(where):
 def slow(where, piece, seconds):
     s = connect(where)
     data = sys.stdin.buffer.read()
+    reader = threading.Thread(target=read_all, args=(s,))
+    reader.start()
     try:
         for at in range(0, len(data), piece):
             s.sendall(data[at : at + piece])
             time.sleep(seconds)
     except OSError:
         pass
-    read_all(s)
+    reader.join()
 
 
 def stall(where, n, how):

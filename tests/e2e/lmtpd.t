@@ -200,7 +200,7 @@ printf 'LHLO x\r\n' | talk_raw
 is "$(codes)" '220 250 421 4.4.2' 'a client that says nothing is dismissed'
 { printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<l1@example.org>\r\nDATA\r\na\r\n'; } | talk_raw
 is "$(codes)" '220 250 250 2.1.0 250 2.1.5 354 421 4.4.2' 'in the middle of a message, too'
-{ printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<l1@example.org>\r\nDATA\r\n%0500d\r\n.\r\nQUIT\r\n' 1; } | python3 "$talk" slow "$D/s" 20 0.2 | tr -d '\r' >replies
+{ printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<l1@example.org>\r\nDATA\r\n%0500d\r\n.\r\nQUIT\r\n' 1; } | python3 "$talk" slow "$D/s" 20 0.2 >replies
 is "$(codes)" '220 250 250 2.1.0 250 2.1.5 354 421 4.4.2' 'and one that sends a little now and then'
 serve
 is "$(python3 "$talk" large "$D/s" 100000000 DATA)" '250 2.0.0' '100 MB'
@@ -257,9 +257,9 @@ is "$(grep -c '^From s@example.net' vmail/mb.mbox) $(grep -c '^>From here' vmail
 # TCP.
 serve -l 127.0.0.1:24024 -l '[::1]:24024'
 printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<tcp@example.org>\r\nDATA\r\nMessage-ID: <tcp>\r\n\r\n.\r\nQUIT\r\n' >session
-python3 "$talk" talk 127.0.0.1:24024 <session | tr -d '\r' >replies
+python3 "$talk" talk 127.0.0.1:24024 <session >replies
 matches "$(codes)" '354 250 2.0.0 221 2.0.0$' 'TCP over IPv4'
 matches "$(cat vmail/tcp@example.org/new/*)" '^Received: from x \(\[127\.0\.0\.1\]\)$' 'its address is in Received'
-python3 "$talk" talk '[::1]:24024' <session | tr -d '\r' >replies
+python3 "$talk" talk '[::1]:24024' <session >replies
 matches "$(codes)" '354 250 2.0.0 221 2.0.0$' 'TCP over IPv6' || diag "$(cat replies server.err)"
 plan

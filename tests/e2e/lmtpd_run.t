@@ -1,0 +1,212 @@
+#!/bin/sh
+# The LMTP server's processes: what becomes of mail and of other connections when one of them is stopped, reloaded, stalled or killed.
+here=$(cd "${0%/*}" && pwd)
+# shellcheck source=tests/e2e/tap.sh
+. "$here/tap.sh"
+# shellcheck source=tests/e2e/lmtp.sh
+. "$here/lmtp.sh"
+
+workers() { pgrep -P "$server" | wc -l | tr -d ' '; }
+gone() { ! kill -0 "$1" 2>/dev/null; }
+hold() {	# hold N WHERE: that many sessions, until `let_go`
+	rm -f holder.in
+	mkfifo holder.in
+	python3 "$talk" stall "$D/s" "$1" "$2" <holder.in >holder.out &
+	holder=$!
+	exec 9>holder.in
+	wait_for 60 grep -q ready holder.out
+}
+let_go() {
+	exec 9>&-
+	wait "$holder"
+}
+busy() { sed -n 's/^dedup_lmtpd_workers{state="busy"} //p' stats; }
+is_busy() { [ "$(busy)" = "$1" ]; }
+
+# Workers come and go.
+serve -w 20 -o "lmtp-stats=$D/stats"
+ok 'a few wait' test "$(workers)" -ge 4 -a "$(workers)" -le 6
+hold 18 lhlo
+ok '18 sessions are served at once' wait_for 10 is_busy 18
+is "$(workers)" 20 'by 20 workers'
+letter a@example.org w1 | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'the last ones serve the others'
+let_go
+few() { [ "$(workers)" -le 12 ]; }
+ok 'afterwards most of them end' wait_for 10 few || diag "$(workers)"
+ok 'and never were there more than -w' test "$(grep -c started log)" -eq 1
+
+# Killed.
+hold 1 data
+victim=$(pgrep -P "$server" | head -n 1)
+# shellcheck disable=SC2046 # all of them, with the one that is in the middle of a message
+kill -9 $(pgrep -P "$server")
+let_go
+ok 'the master takes their ends' wait_for 10 gone "$victim"
+letter a@example.org w2 | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'all workers killed: new ones serve'
+matches "$(cat log)" 'notice="worker [0-9]+ ended with signal 9"' 'the log says so'
+ok 'half a message is none' not test -e vmail/stalled@example.org
+
+# Stop.
+hold 1 lhlo
+kill "$server"
+ok 'a stop does not wait for a client without a message' wait_for 5 gone "$server"
+wait "$server"
+is $? 0 'exit 0'
+server=
+let_go
+serve
+letter slow@example.org s1 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
+client=$!
+wait_for 10 grep -q 354 replies
+kill "$server"
+wait "$client"
+matches "$(codes)" '354 250 2.0.0 421 4.3.2$' 'a message that is coming is delivered, then 421' || diag "$(cat replies)"
+is "$(box slow@example.org)" 1 'and is there'
+wait_for 10 gone "$server"
+server=
+ok 'nobody listens any more' not python3 "$talk" ready "$D/s" 2>err
+
+# Reload.
+printf 'mailbox = "maildir:%s/vmail/%%u"\nledger = "bdb:%s/L/%%d"\nlog = "file:%s/log"\nlmtp-max-recipients = 1\n' "$D" "$D" "$D" >conf
+reload_server() {
+	stop_server
+	: >log
+	"$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -c "$D/conf" 2>server.err &
+	server=$!
+	wait_for 10 python3 "$talk" ready "$D/s"
+}
+two() { printf 'LHLO x\nMAIL FROM:<>\nRCPT TO:<a@example.org>\nRCPT TO:<b@example.org>\nQUIT\n' | talk && codes; }
+reload_server
+matches "$(two)" '250 2.1.5 452 4.5.3 221' 'a limit of 1'
+sed -i 's/^lmtp-max-recipients.*/lmtp-max-recipients = 2/' conf
+kill -HUP "$server"
+reloaded() { [ "$(grep -c 'notice=reloaded' log)" = "$1" ]; }
+ok 'SIGHUP: reloaded' wait_for 10 reloaded 1
+more() { case $(two) in *'250 2.1.5 250 2.1.5 221'*) ;; *) return 1 ;; esac; }
+ok 'a limit of 2' wait_for 10 more
+echo 'lmtp-max-recipients = many' >>conf
+kill -HUP "$server"
+ok 'a broken configuration is refused' wait_for 10 grep -q 'not reloaded, the old configuration stays: .*conf:5: lmtp-max-recipients' log
+ok 'the old one stays' more
+hold 1 lhlo
+sed -i '$d' conf
+kill -HUP "$server"
+wait_for 10 reloaded 2
+let_go
+letter a@example.org r1 | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'and it goes on'
+letter slow@example.org s2 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
+client=$!
+wait_for 10 grep -q 354 replies
+kill -HUP "$server"
+wait "$client"
+matches "$(codes)" '354 250 2.0.0 421 4.3.2$' 'a reload in the middle of a message: it is delivered' || diag "$(cat replies)"
+
+# The master is killed.
+hold 1 lhlo
+orphans=$(pgrep -P "$server")
+kill -9 "$server"
+server=
+all_gone() { for p in $orphans; do gone "$p" || return 1; done; }
+ok 'a master that is killed: its workers end' wait_for 10 all_gone
+let_go
+ok 'the socket is left over' test -S s
+reload_server
+letter a@example.org m1 | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'a new one takes its place'
+timeout 10 "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -c "$D/conf" 2>err
+is $? 75 'a second one does not'
+matches "$(cat err)" 'a server is there already' 'it says why'
+letter a@example.org m2 | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'the first one goes on'
+letter slow@example.org s3 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
+client=$!
+wait_for 10 grep -q 354 replies
+orphans=$(pgrep -P "$server")
+kill -9 "$server"
+wait "$client"
+server=
+matches "$(codes)" '354 250 2.0.0 421 4.3.2$' 'killed in the middle of a message: it is delivered all the same' || diag "$(cat replies)"
+is "$(box slow@example.org)" 3 'and is there'
+ok 'then the worker ends' wait_for 10 all_gone
+
+# A crowd.
+serve
+is "$(python3 "$talk" crowd "$D/s" 8 5 2>err)" 40 '8 connections, 5 messages each: all delivered'
+is "$(find vmail -path '*/box*/new/*' | wc -l)" 40 'and they are there'
+half=250
+limit=$(ulimit -n)
+[ "$limit" -ge 700 ] || ulimit -n 700 2>err || half=$((limit / 4))
+serve -w 600
+hold $half data
+is "$(python3 "$talk" crowd "$D/s" $half 1 2>err)" $half "$((2 * half)) connections, half of them stalled: the others are served"
+let_go
+serve -w 5
+hold 5 lhlo
+letter a@example.org p1 | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'all workers are held by clients that say nothing: patience ends, and the next one is served'
+let_go
+
+# To the background.
+stop_server
+: >log
+"$BUILD/dedup-lmtpd" -l "unix:$D/s" -c "$D/conf" -p "$D/pid" >out 2>err
+is $? 0 'without -F the command ends'
+ok 'when the server accepts connections' python3 "$talk" ready "$D/s"
+is "$(cat out err)" '' 'it says nothing'
+pid=$(cat pid)
+"$BUILD/dedup-lmtpd" -l "unix:$D/t" -c "$D/conf" -p "$D/pid" 2>err
+is $? 75 'its pid file is taken'
+kill -HUP "$pid"
+ok 'it lives in the background, and reloads' wait_for 10 reloaded 1
+letter a@example.org bg | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'and delivers'
+kill "$pid"
+ok 'and stops' wait_for 10 gone "$pid"
+echo 'window = x' >>conf
+"$BUILD/dedup-lmtpd" -l "unix:$D/s" -c "$D/conf" >out 2>err
+is $? 78 'a broken configuration: exit 78'
+matches "$(cat err)" 'dedup-lmtpd: .*conf:5: window' 'it says where'
+sed -i '$d' conf
+
+# Started by systemd.
+cat >activate.py <<'END'
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(10)
+os.dup2(s.fileno(), 3)
+os.set_inheritable(3, True)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
+os.execv(sys.argv[2], sys.argv[2:])
+END
+cat >notified.py <<'END'
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+print("bound", flush=True)
+while True:
+    print(s.recv(4096).decode(), flush=True)
+END
+rm -f s
+python3 notified.py "$D/notify" >notes &
+listener=$!
+wait_for 10 grep -q bound notes
+NOTIFY_SOCKET=$D/notify python3 activate.py "$D/s" "$BUILD/dedup-lmtpd" -F -c "$D/conf" 2>server.err &
+server=$!
+ok 'a socket that is passed' wait_for 10 python3 "$talk" ready "$D/s" || diag "$(cat server.err)"
+letter a@example.org sd | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'is served'
+ok 'READY=1' wait_for 10 grep -q '^READY=1' notes
+kill -HUP "$server"
+ok 'RELOADING=1' wait_for 10 grep -q '^RELOADING=1' notes
+ready_again() { [ "$(grep -c '^READY=1' notes)" = 2 ]; }
+ok 'and READY=1 again' wait_for 10 ready_again
+stop_server
+ok 'STOPPING=1' wait_for 10 grep -q '^STOPPING=1' notes
+ok 'STATUS' grep -q '^STATUS=.* workers' notes
+ok 'a socket that was passed stays' test -S s
+kill $listener
+plan
