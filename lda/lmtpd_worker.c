@@ -125,7 +125,7 @@ confine(struct lmtpd_server *server, struct log *log)
 		folders[3] = open_folder("/var/tmp");
 		folders[4] = open_folder("/tmp");
 		folders[5] = open_folder("/proc/sys/kernel/random");	/* the boot id */
-		result = sandbox_enter(folders, n);
+		result = sandbox_enter(folders, n, 0);
 		for (i = 0; i < n; i++)
 			if (folders[i] != -1)
 				close(folders[i]);
