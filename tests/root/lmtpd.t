@@ -1,0 +1,122 @@
+#!/bin/sh
+# The LMTP server, started by root: users of this system, each of whom gets mail as that user, and virtual users with -u.
+# shellcheck source=tests/root/root.sh
+. "$(dirname "$0")/root.sh"
+here=$here/../e2e
+# shellcheck source=tests/e2e/lmtp.sh
+. "$here/lmtp.sh"
+trap stop_server EXIT
+
+start() {	# start OPTION...
+	stop_server
+	: >"$D/server.err"
+	"$BUILD/dedup-lmtpd" -F -l "unix:$D/s" "$@" 2>"$D/server.err" &
+	server=$!
+	wait_for 10 python3 "$talk" ready "$D/s" || diag "$(cat "$D/server.err")"
+}
+to() {	# to ID ADDRESS...: one message; replies to RCPT and to the text are in `codes`
+	id=$1
+	shift
+	{ printf 'LHLO here.example\nMAIL FROM:<sender@example.net>\n'
+	printf 'RCPT TO:<%s>\n' "$@"
+	printf 'DATA\nMessage-ID: <%s@example.net>\nDate: today\nX-Kind: %s\n\nText.\n.\nQUIT\n' "$id" "$id"; } | talk
+}
+mails() { find "/home/$1/Maildir/new" -type f 2>/dev/null | wc -l; }
+
+homes
+start
+to 1 joe@example.org Ann+work@example.org joe+x@other.example
+is "$(codes)" '220 250 250 2.1.0 250 2.1.5 250 2.1.5 250 2.1.5 354 250 2.0.0 250 2.0.0 250 2.0.0 221 2.0.0' 'three recipients' || diag "$(cat replies)"
+is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered delivered duplicate ' 'two users'
+is "$(mails joe) $(mails ann)" '1 1' 'each has it once'
+is "$(find /home/joe -mindepth 1 ! -user joe; find /home/joe -mindepth 1 ! -group joe)" '' "all of joe's belongs to joe"
+is "$(find /home/ann -mindepth 1 ! -user ann)" '' "and ann's to ann"
+ok 'the ledger is in the home' test -d /home/joe/.dedup-lda
+matches "$(cat /home/ann/Maildir/new/*)" '^Delivered-To: Ann\+work@example\.org$' 'the address as it came'
+to 1 joe@example.org
+matches "$(cat replies)" '^250 2.0.0 .*: duplicate$' 'again: a duplicate'
+printf 'Message-ID: <1@example.net>\nDate: today\nX-Kind: 1\n\nText.\n' >piped
+for_user joe -o "log=file:/home/joe/log" <piped
+is "$rc $(mails joe)" '0 1' 'and the agent says so, too'
+
+# Who is nobody.
+to 2 bob@example.org root@example.org toor@example.org wanda@example.org joe@example.org
+is "$(codes)" '220 250 250 2.1.0 450 4.1.1 250 2.1.5 250 2.1.5 250 2.1.5 250 2.1.5 354 451 4.3.0 451 4.3.0 451 4.3.0 250 2.0.0 221 2.0.0' \
+	'an unknown user, root, another name of it, a missing home; then joe' || diag "$(cat replies)"
+ok 'nothing is made for wanda' not test -e /home/gone
+is "$(find /home/root -mindepth 1)" '' 'nothing is delivered to root'
+start -o unknown-user=reject
+to 3 bob@example.org -joe@example.org joe@example.org
+is "$(codes)" '220 250 250 2.1.0 550 5.1.1 550 5.1.1 250 2.1.5 354 250 2.0.0 221 2.0.0' 'unknown-user = reject' || diag "$(cat replies)"
+start
+
+# The user's own configuration.
+conf() {	# conf USER <file
+	cat >"/home/$1/.dedup-lda.conf"
+	chown "$1:$1" "/home/$1/.dedup-lda.conf"
+}
+printf 'mailbox = mbox:~/box\nbody = simple\nfingerprint-headers = {x-kind}\nlog = file:~/log\nadd-headers = {}\n' | conf joe
+to 4 joe@example.org ann@example.org joe@example.org
+is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered delivered duplicate ' "joe's configuration counts for joe" || diag "$(cat replies)"
+is "$(grep -c '^From ' /home/joe/box) $(stat -c %U /home/joe/box /home/joe/log | tr '\n' ' ')" '1 joe joe ' 'mbox and log'
+fp=$(sed -n 's/.*action=delivered .* fp=\([0-9a-f]*\).*/\1/p' /home/joe/log)
+printf 'Message-ID: <4@example.net>\nDate: today\nX-Kind: 4\n\nText.\n' >/home/joe/letter
+as joe "$BUILD/dedupdb" show /home/joe/letter >shown
+ok 'the fingerprint is the one of this configuration' grep -q "^fingerprint *$fp" shown || diag "$fp" "$(cat shown)"
+echo 'mailbox = maildir:/home/ann/Maildir' | conf joe
+to 5 joe@example.org ann@example.org
+matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' "joe can't reach ann's mailbox"
+is "$(find /home/ann/Maildir -type f ! -user ann)" '' 'nothing of joe is there'
+echo 'window = x' | conf joe
+to 5 joe@example.org ann@example.org
+matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'a broken configuration defers'
+matches "$(grep 451 replies)" 'dedup-lda.conf:1: window' 'the reply says where'
+rm /home/joe/.dedup-lda.conf
+to 5 joe@example.org
+matches "$(cat replies)" '^250 2.0.0 .*: delivered$' 'repaired: delivered'
+
+# A child that is killed.
+printf 'mailbox = mbox:~/box\nmbox-locks = {fcntl}\n' | conf joe
+python3 -c 'import fcntl, time; f = open("/home/joe/box", "r+"); fcntl.lockf(f, fcntl.LOCK_EX); print("locked", flush=True); time.sleep(60)' >lock.out &
+locker=$!
+wait_for 10 grep -q locked lock.out
+to 6 joe@example.org ann@example.org &
+client=$!
+joes() { pgrep -u joe -x dedup-lmtpd >pids; }
+ok "joe's delivery waits for a lock" wait_for 10 joes
+is "$(grep ^Uid "/proc/$(head -n 1 pids)/status" | tr -s '\t' ' ')" 'Uid: 60001 60001 60001 60001' 'in a process that is joe for good'
+is "$(grep ^Groups "/proc/$(head -n 1 pids)/status" | tr -s '\t' ' ' | sed 's/ $//')" 'Groups: 60001 60100' 'with all groups of joe'
+is "$(find "/proc/$(head -n 1 pids)/fd" -lname 'socket:*' | wc -l)" 0 'and without a socket of the server'
+pkill -9 -u joe -x dedup-lmtpd
+wait $client
+matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'killed: 451, and the next recipient has it' || diag "$(cat replies)"
+kill $locker
+to 6 joe@example.org ann@example.org
+is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered duplicate ' 'again: delivered, a duplicate'
+rm /home/joe/.dedup-lda.conf
+
+# One user for all mail.
+install -d -o mia -g mia -m 700 "$D/vmail" "$D/L"
+mkdir -m 755 "$D/run"
+stop_server
+"$BUILD/dedup-lmtpd" -F -u mia -l "unix:$D/run/s" -o "mailbox=maildir:$D/vmail/%n" -o "ledger=bdb:$D/L/%d" -o "log=file:$D/vmail/log" 2>server.err &
+server=$!
+rm -f s
+ln -s run/s s
+ok '-u: a socket where the user could make none' wait_for 10 python3 "$talk" ready "$D/s" || diag "$(cat server.err)"
+to 7 new@example.org
+matches "$(cat replies)" '^250 2.0.0 .*: delivered$' 'a virtual recipient' || diag "$(cat replies)"
+is "$(find "$D/vmail" "$D/L" ! -user mia)" '' "all is the user's"
+uids=$(for p in $server $(pgrep -P $server); do grep -E '^(Uid|Gid|Groups|CapEff|CapPrm)' /proc/$p/status; done | tr -s '\t ' ' ' | sort -u)
+is "$uids" 'CapEff: 0000000000000000
+CapPrm: 0000000000000000
+Gid: 60003 60003 60003 60003
+Groups: 8 60003 
+Uid: 60003 60003 60003 60003' 'no process has anything left of root'
+before=$(mails joe)
+to 8 joe@example.org
+is "$(mails joe)" "$before" 'joe of this system is nobody special there'
+stop_server
+"$BUILD/dedup-lmtpd" -F -u root -l "unix:$D/run/s" 2>err
+is $? 75 '-u root is refused'
+plan
