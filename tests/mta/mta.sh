@@ -67,7 +67,7 @@ machine() {	# machine NAME IMAGE
 	printf "%s\n" "127.0.0.1 localhost" "127.0.1.1 meadow.example meadow" "192.0.2.1 harbour.example" "192.0.2.3 island.example" \
 		>"$D/$1/etc/hosts"
 	local=$D/$1/usr/local
-	install -D -t "$local/bin" "$BUILD/dedup-lda" && install -D -t "$local/sbin" "$BUILD/dedupdb" &&
+	install -D -t "$local/bin" "$BUILD/dedup-lda" && install -D -t "$local/sbin" "$BUILD/dedupdb" "$BUILD/dedup-lmtpd" &&
 		install -D -t "$local/libexec/dedup-lda" "$BUILD/dedup-lda-nss" || exit 1
 }
 at() {	# at MACHINE COMMAND...
