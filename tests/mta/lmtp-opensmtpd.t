@@ -13,7 +13,7 @@ copies_of() { has "${1%@*}" "$2"; }
 
 machine receiver "$receiver_image"
 {
-	echo 'action "gaps" lmtp "/run/gap.sock" rcpt-to'
+	echo 'action "gaps" lmtp "/run/gap.sock"'
 	for name in maildir mbox plain; do
 		echo "match from any for rcpt-to \"$name@meadow.example\" action \"gaps\""
 	done
@@ -33,13 +33,11 @@ ok 'the receiver listens' wait_until 10 listens 25
 
 mail_text both | submit -n 2 renee@harbour.example joe@meadow.example ann@meadow.example
 mail_text alias | submit -n 2 '' sales@meadow.example
-mkdir -p "$D/receiver/home/ann/Maildir/.work/new" "$D/receiver/home/ann/Maildir/.work/cur" "$D/receiver/home/ann/Maildir/.work/tmp"
-own ann
 mail_text extension | submit renee@harbour.example ann+work@meadow.example
 ok 'delivered' wait_until 20 empty || diag "$(tail -n 5 "$log")"
 is "$(has joe both) $(has ann both)" '1 1' 'sent twice to two users: each has it once'
 is "$(has joe alias)" 1 'sent twice to an alias: once'
-is "$(find "$D/receiver/home/ann/Maildir/.work/new" -type f | wc -l)" 1 'an extension: its folder'
+is "$(has ann extension)" 1 'an extension is left out'
 
 # smtpd's client waits long for a reply that never comes, so its line only breaks.
 lmtp_cases='cut-1 cut-3'
@@ -47,4 +45,4 @@ lmtp_gaps maildir@meadow.example once
 lmtp_gaps mbox@meadow.example once
 lmtp_gaps plain@meadow.example each
 ok 'nothing bounced' not grep -E 'result="?PermFail|bounce' "$log"
-cp "$log" /tmp/h/lmtpd-try/smtpd.log; plan
+plan
