@@ -11,9 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "fs.h"
 #include "lmtpd_listen.h"
 
 #define BACKLOG 4096		/* connections that wait for a worker; the kernel may allow fewer */
+#define LEAVING_MS 3000		/* for a server that is about to stop */
 #define PASSED_FIRST 3		/* SD_LISTEN_FDS_START */
 #define SMTP_PORT 25
 
@@ -131,13 +133,17 @@ check_place(const char *path, struct err *err)
 {
 	union address a = { .un = { .sun_family = AF_UNIX } };
 	struct stat st;
+	int64_t until;
+	bool alive;
 
 	if (lstat(path, &st) == -1)
 		return errno == ENOENT ? 0 : err_sys(err, "listen on", path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, STATUS_TEMP, "listen on %s: a file that is no socket is there", path);
 	memcpy(a.un.sun_path, path, strlen(path) + 1);
-	if (lives(&a))
+	for (until = clock_ms() + LEAVING_MS; (alive = lives(&a)) && clock_ms() < until;)
+		clock_sleep_ms(50);
+	if (alive)
 		return err_set(err, STATUS_TEMP, "listen on %s: a server is there already", path);
 	return 0;
 }

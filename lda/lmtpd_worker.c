@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "exit.h"
@@ -22,11 +23,17 @@
 #define CONNECTIONS_MAX 5000	/* then a new process takes over: nothing may grow for ever */
 
 static volatile sig_atomic_t stopping;
+static const int *volatile listening;	/* our descriptors of the listening sockets, -1 at the end; for on_stop() */
 
+/* Who is to stop does not listen any more, even if it has a message to finish: the next server must find the place free. */
 static void
 on_stop(int sig)
 {
+	const int *fd;
+
 	(void)sig;
+	for (fd = listening; !stopping && *fd != -1; fd++)
+		close(*fd);
 	stopping = 1;
 }
 
@@ -243,6 +250,7 @@ lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t maste
 	sigset_t waiting;
 	struct err err;
 
+	listening = server->sockets.fds;
 	set_signals(&waiting);
 	close(server->wake[0]);
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -252,6 +260,7 @@ lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t maste
 		exit_report(EXIT_TEMPORARY, err.text);
 		_exit(EXIT_TEMPORARY);
 	}
+	tzset();	/* the sandbox hides the file that libc looks for when it is asked for a date */
 	confine(server, site.log);
 	log_flush(site.log);
 	work(server, &site, place, &waiting);
