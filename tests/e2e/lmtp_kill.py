@@ -25,12 +25,20 @@ def children(pid):
     return [int(p) for p in out.split()]
 
 
+def is_socket(path):
+    try:
+        return os.readlink(path).startswith("socket:")
+    except OSError:  # closed meanwhile
+        return False
+
+
 def sockets(pid):
+    """How many it has open; none when it is dead."""
     folder = f"/proc/{pid}/fd"
     try:
-        return sum(os.readlink(f"{folder}/{fd}").startswith("socket:") for fd in os.listdir(folder))
+        return sum(is_socket(f"{folder}/{fd}") for fd in os.listdir(folder))
     except OSError:
-        return -1
+        return 0
 
 
 def idle_worker(master):
@@ -47,7 +55,7 @@ def goes_on(pid):
     """Does it wait for a connection again, after all that it does for a message?"""
     for _ in range(500):
         open_sockets = sockets(pid)
-        if open_sockets in (-1, 0):
+        if open_sockets == 0:
             return False
         if open_sockets == 1:
             return True
