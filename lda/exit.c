@@ -66,13 +66,12 @@ die(int sig)
 }
 
 void
-exit_on_signals(void)
+exit_catch_signals(void)
 {
 	static const int fatal[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGXCPU, SIGUSR1, SIGUSR2, SIGSYS, SIGSEGV, SIGBUS,
 		SIGFPE, SIGILL, SIGABRT };
 	static const int ignored[] = { SIGPIPE, SIGXFSZ };	/* their system calls fail instead */
 	struct sigaction sa;
-	sigset_t none;
 	size_t i;
 
 	memset(&sa, 0, sizeof(sa));
@@ -83,6 +82,14 @@ exit_on_signals(void)
 	sa.sa_handler = SIG_IGN;
 	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		sigaction(ignored[i], &sa, NULL);
+}
+
+void
+exit_on_signals(void)
+{
+	sigset_t none;
+
+	exit_catch_signals();
 	sigemptyset(&none);	/* whoever started us may have blocked them */
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

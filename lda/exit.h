@@ -33,6 +33,8 @@ void exit_report(int code, const char *reason);
 
 /* From here on signals that would kill the process end it with 75 instead. */
 void exit_on_signals(void);
+/* The same without a change of what is blocked. */
+void exit_catch_signals(void);
 /* The same when it has lived limit_s seconds from now on. */
 void exit_after(unsigned int limit_s);
 /* Whatever of the above ends the process also kills this process group; 0: none. */

@@ -94,7 +94,6 @@ start_worker(struct master *m)
 	pid = fork();
 	if (pid == 0) {
 		log_close(&m->log);
-		sigprocmask(SIG_SETMASK, &m->waiting, NULL);
 		lmtpd_worker(m->server, &board->places[i], master);
 	}
 	if (pid == -1) {

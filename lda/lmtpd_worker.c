@@ -37,23 +37,24 @@ on_stop(int sig)
 	stopping = 1;
 }
 
-/* Signals that end the worker only set a flag, and are only let in while it waits. */
+/* Signals that end the worker only set a flag, and are only let in while it waits. Until here the master's mask keeps them. */
 static void
 set_signals(sigset_t *waiting)
 {
 	struct sigaction sa = { .sa_handler = on_stop };
 	sigset_t block;
 
-	exit_on_signals();
+	exit_catch_signals();
 	exit_on_crash(lmtpd_on_crash);
-	sigemptyset(&block);
-	sigaddset(&block, SIGTERM);
-	sigaddset(&block, SIGINT);
-	sigprocmask(SIG_BLOCK, &block, waiting);
 	sigaction(SIGTERM, &sa, NULL);
 	sigaction(SIGINT, &sa, NULL);
 	signal(SIGHUP, SIG_IGN);	/* the master's affair, even if a terminal sends it to all */
 	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(waiting);
+	sigemptyset(&block);
+	sigaddset(&block, SIGTERM);
+	sigaddset(&block, SIGINT);
+	sigprocmask(SIG_SETMASK, &block, NULL);
 }
 
 static void

@@ -15,6 +15,7 @@ from engine import shown
 from plot import draw
 
 OURS = "dedup-lda"
+SERVERS = ("dedup-lmtpd", "dovecot-lmtp")
 LARGE = 10 * 1024 * 1024
 SMALL = 4096
 TRACED = 8  # messages
@@ -35,7 +36,7 @@ class Scene:
     def __init__(self, folder, kind, large=False):
         self.folder = Path(folder).resolve()
         (self.folder / "home").mkdir(parents=True)  # dovecot-lda remembers there
-        self.mailboxes, self.versions, self.subjects, self.servers = {}, {}, [], []
+        self.mailboxes, self.versions, self.subjects, self.servers, self.commands = {}, {}, [], [], {}
         script = [str(Path(__file__).parent / "subjects"), kind, str(self.folder)] + (["large"] if large else [])
         text = subprocess.run(script, check=True, capture_output=True, text=True).stdout
         for line in text.splitlines():
@@ -44,11 +45,13 @@ class Scene:
                 name, path, version = rest.split("\t")
                 self.mailboxes[name], self.versions[name] = path, version
             elif what == "server":
-                self.server = rest.split("\t")
+                name, *command = rest.split("\t")
+                self.commands[name] = command
             elif "{pid}" not in rest:
                 self.subjects.append(rest)
             else:
-                self.subjects.append(rest.replace("{pid}", str(self.start(*self.server))))
+                name = rest.split("\t")[0]
+                self.subjects.append(rest.replace("{pid}", str(self.start(name, *self.commands[name]))))
 
     def start(self, name, socket, *command):
         with open(self.folder / "errors", "ab") as errors:
@@ -93,7 +96,10 @@ def summarize(scene, runs, kind):
 
 
 def takes_part(subject, size, parallel):
-    """procmail sleeps 8 s for a lock that another one holds, so that a batch takes a minute: once is enough."""
+    """Who was asked for. procmail sleeps 8 s for a lock that another one holds, so that a batch takes a minute: once is enough."""
+    agents = os.environ.get("AGENTS", "").split()
+    if agents and subject.split("\t")[0] not in agents + ["floor", OURS]:
+        return False
     return not subject.startswith("procmail\t") or parallel == 1 or (engine.FULL and size == SMALL)
 
 
@@ -129,16 +135,16 @@ def trace_programs(folder, kind, counts):
     scene.stop()
 
 
-def trace_server(folder, counts):
+def trace_server(folder, counts, name):
     """What a server does by itself is in every run: 1 message and 1 + TRACED messages differ by TRACED."""
     totals = {}
     for what in ("new", "dup"):
         for messages in (1, 1 + TRACED):
             scene = Scene(folder, "maildir")
-            if not scene.servers:
+            if name not in scene.commands:
                 return scene.stop()
             scene.stop_servers()
-            name, socket, *command = scene.server
+            socket, *command = scene.commands[name]
             Path(socket).unlink(missing_ok=True)
             path = scene.folder / "trace"
             pid = scene.start(name, socket, "/usr/bin/strace", "-D", "-f", "-o", str(path), *command)
@@ -151,7 +157,7 @@ def trace_server(folder, counts):
             totals[what, messages] = syscalls.count(path)
             scene.stop()
         (many, many_syncs), (one, one_syncs) = totals[what, 1 + TRACED], totals[what, 1]
-        counts["maildir", what, "dovecot-lmtp"] = ((many - one) / TRACED, (many_syncs - one_syncs) / TRACED)
+        counts["maildir", what, name] = ((many - one) / TRACED, (many_syncs - one_syncs) / TRACED)
     return None
 
 
@@ -160,7 +166,8 @@ def trace(folder, kinds):
     for kind in kinds:
         trace_programs(folder / "trace", kind, counts)
     if "maildir" in kinds:
-        trace_server(folder / "trace", counts)
+        for name in SERVERS:
+            trace_server(folder / "trace", counts, name)
     return [
         {"mailbox": kind, "kind": what, "agent": name, "calls": calls, "syncs": syncs}
         for (kind, what, name), (calls, syncs) in counts.items()

@@ -68,6 +68,17 @@ wait_for 10 gone "$server"
 server=
 ok 'nobody listens any more' not python3 "$talk" ready "$D/s" 2>err
 
+# A stop as soon as it listens, before its workers are ready.
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	rm -f s server.err
+	"$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -o "mailbox=maildir:$D/vmail/%u" -o ledger=none -o log=stderr 2>server.err &
+	server=$!
+	ok "at once, $i: it starts" wait_for 10 grep -q started server.err
+	kill "$server"
+	ok "at once, $i: it stops" wait_for 10 gone "$server" || kill -9 "$server"
+done
+server=
+
 # Reload.
 printf 'mailbox = "maildir:%s/vmail/%%u"\nledger = "bdb:%s/L/%%d"\nlog = "file:%s/log"\nlmtp-max-recipients = 1\n' "$D" "$D" "$D" >conf
 reload_server() {
