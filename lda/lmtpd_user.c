@@ -115,7 +115,7 @@ child(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct del
 static void
 read_outcome(int fd, struct lmtpd_outcome *outcome)
 {
-	struct lmtpd_outcome said;
+	struct lmtpd_outcome said = { .text = "" };
 	size_t have = 0;
 	ssize_t n;
 

@@ -15,7 +15,7 @@ refuses() {	# refuses CODE REASON NAME OPTION...: it does not start
 	matches "$(head -n 1 err)" "^dedup-lmtpd: .*$reason" "$title: it says why"
 }
 refuses 64 'usage: dedup-lmtpd' 'unknown option' -x
-refuses 64 'usage: dedup-lmtpd' 'an argument' -l unix:$D/s argument
+refuses 64 'usage: dedup-lmtpd' 'an argument' -l "unix:$D/s" argument
 refuses 64 'nowhere to listen' 'no address'
 for a in s unix:s 127.0.0.1 127.0.0.1: 127.0.0.1:0 127.0.0.1:65536 ::1:24 '[::1:24' host.example:24 127.0.0.1:24x; do
 	refuses 64 '-l ' "-l $a" -l "$a"

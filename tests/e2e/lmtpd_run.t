@@ -148,7 +148,9 @@ serve
 is "$(python3 "$talk" crowd "$D/s" 8 5 2>err)" 40 '8 connections, 5 messages each: all delivered'
 is "$(find vmail -path '*/box*/new/*' | wc -l)" 40 'and they are there'
 half=250
+# shellcheck disable=SC3045 # every sh has it
 limit=$(ulimit -n)
+# shellcheck disable=SC3045
 [ "$limit" -ge 700 ] || ulimit -n 700 2>err || half=$((limit / 4))
 serve -w 600
 hold $half data

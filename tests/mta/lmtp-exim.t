@@ -39,7 +39,7 @@ echo 'sales: joe' >"$D/receiver/etc/aliases"
 echo meadow.example >"$D/receiver/etc/mailname"
 at receiver update-exim4.conf
 install -d -o "$(at receiver id -u Debian-exim)" "$D/receiver/run/exim4"
-lmtpd
+lmtpd -w 50
 gap_line
 at receiver sh -c 'exim4 -bd; true'	# a child of process 1 would stay in the foreground
 ok 'the receiver listens' wait_until 10 listens 25

@@ -26,7 +26,7 @@ done
 printf 'mailbox = mbox:~/mbox\nlog = file:~/log\n' | put mbox .dedup-lda.conf
 printf 'ledger = none\nlog = file:~/log\n' | put plain .dedup-lda.conf
 echo 'sales: joe' >"$D/receiver/etc/aliases"
-lmtpd
+lmtpd -w 50
 gap_line
 at receiver smtpd -d >"$log" 2>&1 &
 ok 'the receiver listens' wait_until 10 listens 25

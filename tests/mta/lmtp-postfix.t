@@ -20,7 +20,7 @@ cp "$here/../../examples/lmtp/dedup-lmtpd.conf" "$D/receiver/etc/"
 postfix_common receiver
 at receiver postconf -F 'lmtp/unix/chroot=y'
 at receiver postconf -e myhostname=mail.meadow.example mydestination= 'virtual_alias_maps=inline:{{sales@meadow.example=ann@meadow.example}}' \
-	transport_maps=inline:{gap@meadow.example=lmtp:unix:private/gap} lmtp_data_done_timeout=3s minimal_backoff_time=1s maximal_backoff_time=1s \
+	'transport_maps=inline:{gap@meadow.example=lmtp:unix:private/gap}' lmtp_data_done_timeout=3s minimal_backoff_time=1s maximal_backoff_time=1s \
 	lmtp_destination_concurrency_failed_cohort_limit=1000
 printf '%s x\n' joe@meadow.example ann@meadow.example gap@meadow.example >"$D/receiver/etc/postfix/virtual-mailboxes"
 at receiver postmap /etc/postfix/virtual-mailboxes

@@ -8,10 +8,10 @@
 
 lmtpd() {
 	at receiver /usr/local/sbin/dedup-lmtpd -F -l unix:/run/dedup-lmtpd.sock "$@" 2>"$D/lmtpd.err" &
-	lmtpd=$!
 	wait_until 10 at receiver test -S /run/dedup-lmtpd.sock || diag "$(cat "$D/lmtpd.err")"
 }
 gap_line() {	# the faulty line between the MTA and the server
+	# shellcheck disable=SC2154 # mta.sh sets it
 	"$here/gapproxy" --listen "$D/receiver/run/gap.sock" --to "$D/receiver/run/dedup-lmtpd.sock" --log "$D/lmtp.gaps" &
 	wait_until 10 test -S "$D/receiver/run/gap.sock"
 }

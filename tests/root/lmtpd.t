@@ -107,7 +107,7 @@ ok '-u: a socket where the user could make none' wait_for 10 python3 "$talk" rea
 to 7 new@example.org
 matches "$(cat replies)" '^250 2.0.0 .*: delivered$' 'a virtual recipient' || diag "$(cat replies)"
 is "$(find "$D/vmail" "$D/L" ! -user mia)" '' "all is the user's"
-uids=$(for p in $server $(pgrep -P $server); do grep -E '^(Uid|Gid|Groups|CapEff|CapPrm)' /proc/$p/status; done | tr -s '\t ' ' ' | sort -u)
+uids=$(for p in $server $(pgrep -P $server); do grep -E '^(Uid|Gid|Groups|CapEff|CapPrm)' "/proc/$p/status"; done | tr -s '\t ' ' ' | sort -u)
 is "$uids" 'CapEff: 0000000000000000
 CapPrm: 0000000000000000
 Gid: 60003 60003 60003 60003
