@@ -180,6 +180,14 @@ comment_word(struct span *rest)
 	return s;
 }
 
+/* Does this word name who sends, as the client has it: (ident=user), (account user ...), (envelope-from <user@host>)? It could say
+ * "user@[192.0.2.1]", whatever the client's address is. */
+static bool
+is_user(struct span s, struct span before)
+{
+	return span_begins(s, "ident=") || span_is(before, "account") || *s.p == '<';
+}
+
 /* One word, with the one before it: (name [address]), (HELO word), (name [address] helo=word), (account user [address] verified). Returns
  * whether it is the address. */
 static bool
@@ -192,7 +200,7 @@ from_comment_word(struct reading *r, struct span s, struct span before, bool acc
 		helo_found(r, s);
 	else if (span_begins(s, "helo="))
 		helo_found(r, span_behind(s, 5));
-	else if ((found = address_found(r, s))) {
+	else if (!is_user(s, before) && (found = address_found(r, s))) {
 		if (!account)
 			name_found(r, before);
 	} else if (*s.p == '@')		/* ("port 1234"@name) */

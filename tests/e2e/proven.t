@@ -146,6 +146,18 @@ else
 	skip 'the sweeper' 'strace can not trace here'
 fi
 
+# Exim writes down what the client's ident server says, and that could look like the real sender's address.
+exim() { # exim SENDER ID TIME
+	printf 'Received: from %s\n\tby mx.example.org with esmtp (Exim 4.96) id %s for joe@example.org; Fri, 20 Nov 2026 %s +0000\n' "$@"
+}
+{ exim '[198.51.100.66] (helo=evil ident=x@[192.0.2.99])' 1vLabc-000000001Bc-0aBc 12:00:03; older; text; } >forged_ident
+{ exim '[192.0.2.99] (helo=lists.example.net)' 1vLabd-000000001Bd-0aBd 12:00:05; older; text; } >real_exim
+{ exim '[192.0.2.99] (helo=lists.example.net)' 1vLabe-000000001Be-0aBe 12:10:05; older; text; } >gap_exim
+fresh
+goes delivered 1 forged_ident "an address in the client's ident"
+goes delivered 2 real_exim 'the real one, by Exim'
+goes duplicate 2 gap_exim 'a gap of it'
+
 # Trust decides at another host's gap.
 inner() { hop mx.example.org 203.0.113.1 store.example.org "$1" 12:20:00; }
 { inner S1; cat real; } >first

@@ -256,6 +256,11 @@ test_forged(void **state)
 		"from a ([192.0.2.1]) by d (b.example [192.0.2.2])", "from a (b.example [192.0.2.1] (may be forged)) by d",
 		"from a ([192.0.2.1] unverified) by d", "from a ([192.0.2.1]) by d with X (verified [192.0.2.2])",
 		"from a ([192.0.2.1] helo=a) by d",
+		/* names of users that look like an address */
+		"from [192.0.2.1] (helo=a ident=u@[192.0.2.2]) by d with esmtp (Exim 4.96) id 1",
+		"from [192.0.2.1] (port=1 helo=a ident=u@192.0.2.2) by d with esmtp (Exim 4.96) id 1",
+		"from [192.0.2.1] (account u@[192.0.2.2] HELO a) by d with ESMTPSA id 1",
+		"from [192.0.2.1] (HELO a) (envelope-from <u@[192.0.2.2]>) by d with SMTP id 1",
 	};
 	size_t i;
 
