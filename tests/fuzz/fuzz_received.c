@@ -156,6 +156,25 @@ check_made(const uint8_t *data, size_t size)
 	must(hop.timed && hop.time == 1767225600 + second);
 }
 
+/* What the client's ident server says may look like an address, and is none. */
+static void
+check_ident(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+	char value[256], user[12], address[24];
+	unsigned int bytes[4];
+	struct hop hop;
+
+	input_word(&in, user);
+	for (size_t i = 0; i < 4; i++)
+		bytes[i] = input_byte(&in);
+	snprintf(address, sizeof(address), "%u.%u.%u.%u", bytes[0], bytes[1], bytes[2], bytes[3]);
+	snprintf(value, sizeof(value), "from [%s] (port=1 helo=%s ident=%s@[192.0.2.%u]) by x.example with esmtp (Exim 4.96) id x", address,
+	    user, user, input_byte(&in));
+	hop = parse_copy(value, strlen(value));
+	must(strcmp(hop.address, address) == 0 && *hop.name == '\0' && strcmp(hop.helo, user) == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -164,5 +183,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_hop(&hop);
 	check_blanks(&hop, data, size);
 	check_made(data, size);
+	check_ident(data, size);
 	return 0;
 }
