@@ -1,8 +1,9 @@
 /*
  * A look at the file of the database, by what Berkeley DB writes into each page: its place in the log, its number, its checksum.
  *
- * To see how the tree hangs together (bdb_verify.c) takes many times as long, and is for when a page does not look as it should. What this does not see is a page that is whole and too old: an older one in its place is what a restored file has, for which
- * bdb_section.c has the seal.
+ * To see how the tree hangs together (bdb_verify.c) takes many times as long, and is for when a page does not look as it should. What this
+ * does not see is a page that is whole and too old: an older one in its place is what a restored file has, for which bdb_section.c has the
+ * seal.
  */
 #include <errno.h>
 #include <fcntl.h>

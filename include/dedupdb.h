@@ -74,7 +74,8 @@ int ledger_prepare(struct ledger *ledger, int *folder, struct err *err);
 /* Look fp up: fills claim. Returns 0, or -1: the ledger can't be used now. */
 int ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, struct claim *claim, struct err *err);
 
-/* Put a pending record with this intent, and the trace of the copy that it is (NULL: none), where the claim saw none, an expired one, or the pending one it holds (compare-and-swap).
+/* Put a pending record with this intent, and the trace of the copy that it is (NULL: none), where the claim saw none, an expired one, or
+ * the pending one it holds (compare-and-swap).
  * Returns 0: claim->state says what is true now: CLAIM_WON, or the winner's CLAIM_PENDING or CLAIM_DUPLICATE; CLAIM_NEW means that
  * the record changed back to absent or expired: decide again. Returns -1: with claim->state CLAIM_UNDECIDED the intent may be
  * decided, with any other nothing was written. */

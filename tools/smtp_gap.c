@@ -2,7 +2,7 @@
  * smtp-gap: measure a mail server's gap from the sender's side.
  *
  * Exit codes are those of sysexits: 64 usage, 67 the server knows no such recipient, 68 no such host or it takes no mail, 69 the server
- * refused for good, 70 and 71 this machine, 74 standard output failed, 75 a passing trouble, with the server or the network, 76 it spoke no
+ * refused for good, 71 this machine, 74 standard output failed, 75 a passing trouble, with the server or the network, 76 it spoke no
  * SMTP or no TLS. 1: whoever was asked said no.
  */
 #include <errno.h>
