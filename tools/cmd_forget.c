@@ -60,8 +60,8 @@ forget(struct tool *t, struct out *o, const char *digits)
 		if (m.found == 0)
 			return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s; 'dedupdb list' shows those that there are", digits);
 		if (m.found > 1)
-			return tool_fail(EX_USAGE, "%s is the start of %llu fingerprints: give more digits", digits,
-			    (unsigned long long)m.found);
+			return tool_fail(EX_USAGE, "%s is the start of %llu fingerprints: give more digits; 'dedupdb show %s' has them", digits,
+			    (unsigned long long)m.found, digits);
 		recover_event(&event, EVENT_FORGOTTEN, &m.claim, t->now);
 		rc = ledger_forget(t->ledger, &m.claim, &err);
 		if (rc == -1)

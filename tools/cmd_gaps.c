@@ -41,6 +41,8 @@ prepare(struct tool *t, int argc, char **argv)
 		return bad != EX_OK ? bad : rc;
 	if (optind < argc)
 		return tool_usage(t, "gaps takes no arguments");
+	if (query.host != NULL && query.host[0] == '\0')
+		return tool_usage(t, "--host needs the name of a host or a domain");
 	if (query.html != NULL && query.html[0] == '\0')
 		return tool_usage(t, "--html needs the name of a file, or - for standard output");
 	if (t->json && to_stdout(&query))

@@ -33,7 +33,7 @@ db 69 'ledger = none' -l none gaps
 says 'there is no ledger \(ledger = none\) that could have a history' 'ledger = none: it says so'
 db 0 'help' gaps --help
 prints '^usage: dedupdb \[options\] gaps \[--since=TIME\] \[--host=NAME\] \[--json\] \[--html=FILE\]$' 'help: how to use it'
-for wrong in x '--since yesterday' --since --html --bogus '--html='; do
+for wrong in x '--since yesterday' --since --html --bogus '--html=' '--host='; do
 	# shellcheck disable=SC2086 # two words
 	db 64 "gaps $wrong" gaps $wrong
 	is "$(lines err)" 1 "gaps $wrong: one line"

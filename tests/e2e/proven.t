@@ -215,6 +215,9 @@ goes delivered 2 real 'the real one'
 db 1 'check of a separate one, proven' -o duplicates=proven check real
 db 0 'show of both records' show "$(sed -n 's/.* fp=\([0-9a-f]*\).*/\1/p' log)"
 is "$(grep -c '^fingerprint' out)" 2 'show of both records'
+digits=$(sed -n 's/.* fp=\([0-9a-f]*\).*/\1/p' log)
+db 64 'forget one of two' forget "$digits"
+ok 'forget one of two: where the other digits are' grep -q "give more digits; 'dedupdb show $digits' has them" err
 db 0 'why' -o duplicates=proven why '<1@example.com>'
 prints 'delivered: [0-9]+ bytes, although known: nothing proves that it was copied on the way; its Received fields do not tell' 'why: in words'
 prints '^why .* another one, if it is proved to be a copy, is discarded$' 'why: of the next copy'
