@@ -287,8 +287,6 @@ configure(DB_ENV *env)
 	if (ret == 0)	/* nor for a folder for temporary files: nothing here makes any */
 		ret = env->set_tmp_dir(env, "/nonexistent");
 	if (ret == 0)
-		ret = env->set_lg_max(env, LOG_BYTES);
-	if (ret == 0)
 		ret = env->log_set_config(env, DB_LOG_AUTO_REMOVE, 1);
 	return ret;
 }
@@ -306,7 +304,7 @@ create_environment(struct bdb *b, DB_ENV **env, bool recover)
 		return ret;
 	(*env)->app_private = b;
 	(*env)->set_errcall(*env, complain);
-	return 0;
+	return (*env)->set_lg_max(*env, LOG_BYTES);	/* whoever opens the log fills its last file with zeroes up to here */
 }
 
 static int

@@ -153,9 +153,12 @@ for file in lock env/ledger.db env/log.0000000001 env/__db.001 env/__db.002 env/
 	*) recovers "$file a folder" ;;
 	esac
 done
+# A recovery fills the log's last file with zeroes: what a killed delivery costs the next one, and each mailbox on the disk.
 begin
+is "$(find L/env -name 'log.*' -size +1024k)" '' 'no log file is larger than 1 MiB'
 rm L/env/__db.*
 delivers 'the shared memory is gone'
+is "$(find L/env -name 'log.*' -size +1024k)" '' 'nor does a recovery make one larger'
 told 'the shared memory is gone'
 message golden5 >m
 does duplicate 'the shared memory is gone: nothing is forgotten' <m
