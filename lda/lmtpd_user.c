@@ -127,7 +127,7 @@ read_outcome(int fd, struct lmtpd_outcome *outcome)
 			return;
 		have += (size_t)n;
 	}
-	if ((unsigned int)said.result > RESULT_REFUSED_USER)
+	if ((unsigned int)said.result > RESULT_REFUSED)
 		return;
 	said.text[sizeof(said.text) - 1] = '\0';
 	*outcome = said;

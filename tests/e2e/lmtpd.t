@@ -254,6 +254,24 @@ talk_raw <session
 matches "$(grep '^250 2.0.0' replies)" ': duplicate$' 'an mbox'
 is "$(grep -c '^From s@example.net' vmail/mb.mbox) $(grep -c '^>From here' vmail/mb.mbox)" '1 1' 'once'
 
+# To a command, and to another server.
+serve -o "mailbox=pipe:/usr/bin/tee -a $D/piped"
+letter pipe@example.org pipe1 | talk
+letter pipe@example.org pipe1 | talk
+matches "$(grep '^250 2.0.0' replies)" ': duplicate$' 'a command'
+is "$(grep -c '^Message-ID: <pipe1@' piped)" 1 'it gets the message once'
+"$BUILD/dedup-lmtpd" -F -l "unix:$D/behind" -o "mailbox=maildir:$D/behind.mail" -o ledger=none -o log=stderr 2>behind.err &
+behind=$!
+serve -o "mailbox=lmtp:unix:$D/behind"
+wait_for 10 test -S behind
+letter other@example.org behind1 | talk
+matches "$(grep '^250 2.0.0' replies)" ': delivered$' 'another server' || diag "$(cat replies behind.err)"
+letter other@example.org behind1 | talk
+is "$(copies_in behind.mail)" 1 'it gets the message once'
+kill $behind
+letter other@example.org behind2 | talk
+matches "$(codes)" '354 451 4.3.0 221' 'when it is gone: try again'
+
 # TCP.
 serve -l 127.0.0.1:24024 -l '[::1]:24024'
 printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<tcp@example.org>\r\nDATA\r\nMessage-ID: <tcp>\r\n\r\n.\r\nQUIT\r\n' >session
