@@ -146,6 +146,15 @@ order(struct talk *talk, const char *text, int wanted, int refusal, struct fault
 	return check(&reply, wanted, refusal, f) == -1 ? fault_about(f, "%s", text) : 0;
 }
 
+/* RFC 1870 section 4 has up to 20 digits, of which JSON can't write all; anything else is no limit. */
+static uint64_t
+size_limit(const char *text)
+{
+	unsigned long long limit = isdigit((unsigned char)*text) ? strtoull(text, NULL, 10) : 0;
+
+	return limit < INT64_MAX ? limit : INT64_MAX;
+}
+
 static void
 extension(struct talk *talk, const char *text)
 {
@@ -154,7 +163,7 @@ extension(struct talk *talk, const char *text)
 
 	if (word == sizeof(size) - 1 && strncasecmp(text, size, word) == 0) {
 		talk->size = true;
-		talk->limit = text[word] == ' ' ? strtoull(text + word + 1, NULL, 10) : 0;
+		talk->limit = text[word] == ' ' ? size_limit(text + word + 1) : 0;
 	} else if (word == sizeof(starttls) - 1 && strncasecmp(text, starttls, word) == 0)
 		talk->starttls = true;
 }

@@ -128,6 +128,13 @@ is "$(seen '^dot')" 2 'SIZE: the others are'
 gap 0 'SIZE' -n 1 -S 10K,5000,1K --json
 valid 'SIZE'
 true_of 'SIZE: what is skipped' "[x['skipped'] for x in r['sizes']] == [True, False, False] and r['sizes'][0]['min'] is None"
+# RFC 1870 allows a SIZE of 20 digits, which no JSON integer holds; other servers say what is no number.
+for size in '18446744073709551615 9223372036854775807' '99999999999999999999 9223372036854775807' '-5 0' 'x 0'; do
+	server "EHLO=250-test\\r\\n250 SIZE ${size% *}"
+	one 0 "SIZE ${size% *}" --json
+	valid "SIZE ${size% *}"
+	true_of "SIZE ${size% *}: the limit" "r['server']['size_limit'] == ${size#* }"
+done
 server 'EHLO=250 test'
 one 0 'no SIZE'
 is "$(seen '^MAIL FROM:<>$')" 1 'no SIZE: none is said'
