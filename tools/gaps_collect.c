@@ -118,22 +118,47 @@ visit(void *arg, const struct event *event, struct err *err)
 	return is_copy(event) ? gather_copy(g, event, err) : 0;
 }
 
-int
-gaps_gather(struct tool *t, const struct gaps_query *query)
+static int
+no_memory(void)
 {
-	struct gathering g = { .query = query, .to = t->gathered, .totals = { .ledgers = 1 } };
+	return tool_fail(EX_TEMPFAIL, "collect copies: no memory");
+}
+
+/* One ledger's copies and, behind them, its totals. Returns an exit code. */
+static int
+gather(struct gathering *g, struct tool *t)
+{
 	struct entry entry;
 	struct err err;
 
-	if (ledger_each_event(t->ledger, visit, &g, &err) == -1)
+	if (ledger_each_event(t->ledger, visit, g, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
-	g.totals.cut = g.lowest > 1;	/* each event of a ledger has the next number */
-	g.totals.whole = g.totals.oldest;
+	g->totals.cut = g->lowest > 1;	/* each event of a ledger has the next number */
+	g->totals.whole = g->totals.oldest;
 	memset(&entry, 0, sizeof(entry));
-	entry.totals = g.totals;
-	if (write_entry(t->gathered, &entry, &err) == -1)
-		return tool_err(&err, EX_TEMPFAIL);
-	return fflush(t->gathered) == 0 ? EX_OK : tool_fail(EX_TEMPFAIL, "collect copies: no memory");
+	entry.totals = g->totals;
+	return write_entry(g->to, &entry, &err) == 0 ? EX_OK : tool_err(&err, EX_TEMPFAIL);
+}
+
+/* Nothing is told of a ledger that can't be read to its end. */
+int
+gaps_gather(struct tool *t, const struct gaps_query *query)
+{
+	struct gathering g = { .query = query, .totals = { .ledgers = 1 } };
+	char *bytes = NULL;
+	size_t len = 0;
+	int rc;
+
+	g.to = open_memstream(&bytes, &len);
+	if (g.to == NULL)
+		return no_memory();
+	rc = gather(&g, t);
+	if (fclose(g.to) == EOF && rc == EX_OK)
+		rc = no_memory();
+	if (rc == EX_OK && (fwrite(bytes, len, 1, t->gathered) != 1 || fflush(t->gathered) == EOF))
+		rc = no_memory();
+	free(bytes);
+	return rc;
 }
 
 static void
@@ -157,6 +182,8 @@ add_copy(struct gaps_report *r, const struct gaps_copy *copy)
 {
 	struct gaps_copy *grown;
 
+	if (gaps_class_of(copy->proof) == GAPS_UNKNOWN)
+		return 0;	/* nobody writes that, and it is no number to count with */
 	if (r->n == r->room) {
 		r->room = r->room == 0 ? 64 : 2 * r->room;
 		grown = reallocarray(r->copies, r->room, sizeof(*grown));

@@ -106,9 +106,23 @@ check_system(const struct tool *t)
 	return ret == 0 ? EX_OK : tool_err(&err, EX_TEMPFAIL);
 }
 
+/* What it told may end in the middle, and what the next one tells must not be taken for the rest of it: a user may kill a process that has
+ * become that user. Returns 0 or -1. */
+static int
+take_back(const struct tool *t, off_t before)
+{
+	int fd;
+
+	if (t->gathered == NULL)
+		return 0;
+	fd = fileno(t->gathered);
+	return ftruncate(fd, before) == -1 || lseek(fd, before, SEEK_SET) == -1 ? -1 : 0;
+}
+
 static int
 run_as(struct tool *t, const char *name, int argc, char **argv, int (*work)(struct tool *t, int argc, char **argv))
 {
+	off_t before = t->gathered == NULL ? 0 : lseek(fileno(t->gathered), 0, SEEK_CUR);
 	pid_t pid = fork();
 	int status;
 
@@ -124,6 +138,8 @@ run_as(struct tool *t, const char *name, int argc, char **argv, int (*work)(stru
 			return tool_fail(EX_TEMPFAIL, "wait: %s", strerror(errno));
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
+	if (take_back(t, before) == -1)
+		return tool_fail(EX_TEMPFAIL, "collect results: %s", strerror(errno));
 	return tool_fail(EX_TEMPFAIL, "%s: ended by signal %d", name, WTERMSIG(status));
 }
 

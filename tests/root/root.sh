@@ -43,7 +43,7 @@ fs=$TMPDIR/fs
 if ! { mkdir "$fs" && mount -t tmpfs -o mode=755 tmpfs "$fs" && mkdir -p "$fs/home" "$fs/mail" "$fs/build/tests" && cp -a /etc "$fs/etc"; }; then
 	fail 'can not copy /etc'
 fi
-for program in dedup-lda dedup-lda-nss dedup-lmtpd dedupdb smtp-gap tests/swap; do
+for program in dedup-lda dedup-lda-nss dedup-lmtpd dedupdb smtp-gap tests/swap tests/event_write; do
 	install "$BUILD/$program" "$fs/build/$program" || fail "$program is not built"
 done
 for place in etc home var/mail; do

@@ -198,6 +198,25 @@ ok 'histories of several lengths: before which time not all is known' \
 all 0 'histories of several lengths, a page' gaps --html -
 ok 'histories of several lengths, a page: the same' grep -q '>Before <time .* not all copies are known' out
 
+# One that is killed while it tells what it found: what the next one tells is read from its beginning.
+if can_trace; then
+	written() {	# written USER COPIES RECEIVER: so many copies in the user's history
+		rm -f "/home/$1/.dedup-lda/events"
+		for i in $(seq "$2"); do
+			echo "duplicate -60 -600 300 130 sender.example $3 Q$i"
+		done | as "$1" "$BUILD/tests/event_write" "/home/$1/.dedup-lda"
+	}
+	written ann 100 mx.example.org
+	written joe 10 "$(printf '%064d' 0 | tr 0 a)"
+	strace -f -o trace.out -e trace=write -P /memfd:dedupdb -e inject=write:signal=KILL:when=2 \
+	    "$BUILD/dedupdb" -A gaps >out 2>err
+	is $? 75 'a child that is killed while it tells: exit 75' || diag "$(cat trace.out out err)"
+	ok 'a child that is killed while it tells: whose' grep -q '^dedupdb: ann: ended by signal 9$' err
+	ok 'a child that is killed while it tells: the report is of the others' grep -q '^Since .*: 10 copies, 0 deliveries\.$' out
+else
+	skip 'a child that is killed while it tells' 'strace can not trace here'
+fi
+
 # The command line.
 all 64 'with -d' -d joe stat
 all 64 'a command for one ledger' list
