@@ -2,7 +2,7 @@
  * A message's way, in a few numbers.
  *
  * One digest runs over all fields from the oldest on, and each hop keeps how it began there. The senders' numbers are salted with it: who
- * wants to be taken for another sender has to find an address with the same 48 bits for this one message, and who reads a ledger can't
+ * wants to be taken for another sender has to find an address with the same 64 bits for this one message, and who reads a ledger can't
  * compare senders of different messages.
  */
 #include <string.h>
@@ -15,9 +15,9 @@
 #include "trust.h"
 
 #define VERSION 1
-#define NEWEST 12	/* of a chain that is cut */
+#define NEWEST 10	/* of a chain that is cut */
 #define HEAD_BYTES 6
-#define HOP_BYTES 28
+#define HOP_BYTES 32
 
 _Static_assert(HEAD_BYTES + TRACE_HOPS * HOP_BYTES <= TRACE_MAX, "a whole trace fits into a record");
 
@@ -101,7 +101,7 @@ salted(const struct salt *salt, char kind, const char *name)
 	digest_add(&d, name, strlen(name) + 1);
 	digest_add(&d, salt->recipient, salt->recipient_len);
 	digest_end(&d, bytes);
-	return first_bytes(bytes, 6);
+	return first_bytes(bytes, 8);
 }
 
 static uint64_t
@@ -232,8 +232,8 @@ trace_encode(const struct trace *t, unsigned char bytes[TRACE_MAX])
 	pack_int(&p, t->believed, 2);
 	for (i = 0; i < trace_kept(t); i++) {
 		pack_int(&p, t->hop[i].chain, 8);
-		pack_int(&p, t->hop[i].sender, 6);
-		pack_int(&p, t->hop[i].pool, 6);
+		pack_int(&p, t->hop[i].sender, 8);
+		pack_int(&p, t->hop[i].pool, 8);
 		pack_int(&p, t->hop[i].by, 4);
 		pack_int(&p, t->hop[i].time, 4);
 	}
@@ -256,8 +256,8 @@ trace_decode(struct trace *t, const unsigned char *bytes, size_t len)
 		return -1;
 	for (i = 0; i < trace_kept(t); i++) {
 		t->hop[i].chain = unpack_int(&u, 8);
-		t->hop[i].sender = unpack_int(&u, 6);
-		t->hop[i].pool = unpack_int(&u, 6);
+		t->hop[i].sender = unpack_int(&u, 8);
+		t->hop[i].pool = unpack_int(&u, 8);
 		t->hop[i].by = (uint32_t)unpack_int(&u, 4);
 		t->hop[i].time = (uint32_t)unpack_int(&u, 4);
 	}

@@ -31,15 +31,15 @@ enum trace_proof {
 
 #define GAP_UNKNOWN INT64_MIN	/* in event.gap: a date could not be read, or there is nothing to measure */
 
-#define TRACE_HOPS 36		/* hops of which something is kept: of a longer chain the oldest and the newest ones */
+#define TRACE_HOPS 31		/* hops of which something is kept: of a longer chain the oldest and the newest ones */
 #define TRACE_WORDS 384		/* bytes */
 
 /* One hop. The numbers are beginnings of SHA-256, but for `by`; sender and pool are salted with all older fields. */
 struct trace_hop {
 	uint64_t chain;		/* this field and all older ones: two chains that agree here agree before */
-	uint64_t sender;	/* 48 bits: its IP address, else its looked-up name, else its own word for itself; and for whom it sent.
+	uint64_t sender;	/* its IP address, else its looked-up name, else its own word for itself; and for whom it sent.
 				 * 0: it has none of these */
-	uint64_t pool;		/* 48 bits: the same of its looked-up name without the first label; 0: there is none */
+	uint64_t pool;		/* the same of its looked-up name without the first label; 0: there is none */
 	uint32_t by;		/* the receiver's name, FNV-1a; 0: there is none */
 	uint32_t time;		/* s since 1970; 0: not known */
 };
@@ -56,7 +56,7 @@ struct trace {
  * addresses and networks in CIDR, NULL at the end; or NULL. */
 void trace_make(struct trace *t, const struct message *m, const char *const *trusted);
 
-/* As a record keeps it: version (1 byte), circles (1), hops (2), believed (2), then for each kept hop chain (8), sender (6), pool (6),
+/* As a record keeps it: version (1 byte), circles (1), hops (2), believed (2), then for each kept hop chain (8), sender (8), pool (8),
  * by (4), time (4); integers big-endian. Returns the length. */
 size_t trace_encode(const struct trace *t, unsigned char bytes[TRACE_MAX]);
 /* Returns 0, or -1 for bytes that are no trace of a version we know: then there is none. */

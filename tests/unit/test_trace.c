@@ -338,7 +338,7 @@ test_encoding(void **state)
 		assert_int_equal(t.hops, lens[i]);
 		assert_int_equal(t.believed, lens[i] > 0);
 		len = trace_encode(&t, bytes);
-		assert_int_equal(len, 6 + 28 * (lens[i] < TRACE_HOPS ? lens[i] : TRACE_HOPS));
+		assert_int_equal(len, 6 + 32 * (lens[i] < TRACE_HOPS ? lens[i] : TRACE_HOPS));
 		assert_int_equal(trace_decode(&back, bytes, len), 0);
 		assert_int_equal(trace_encode(&back, again), len);
 		assert_memory_equal(bytes, again, len);
