@@ -57,6 +57,7 @@ is $? 0 'exit 0'
 server=
 let_go
 serve
+rm -f replies
 letter slow@example.org s1 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
 client=$!
 wait_for 10 grep -q 354 replies
@@ -108,6 +109,7 @@ wait_for 10 reloaded 2
 let_go
 letter a@example.org r1 | talk
 matches "$(codes)" '250 2.0.0 221 2.0.0$' 'and it goes on'
+rm -f replies
 letter slow@example.org s2 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
 client=$!
 wait_for 10 grep -q 354 replies
@@ -132,6 +134,7 @@ is $? 75 'a second one does not'
 matches "$(cat err)" 'a server is there already' 'it says why'
 letter a@example.org m2 | talk
 matches "$(codes)" '250 2.0.0 221 2.0.0$' 'the first one goes on'
+rm -f replies
 letter slow@example.org s3 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
 client=$!
 wait_for 10 grep -q 354 replies
