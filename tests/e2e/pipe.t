@@ -92,7 +92,9 @@ same got want 'the environment'
 is "$(cat G/pwd)" "$HOME" 'it runs in the home'
 is "$(cat G/fds)" 4 'it has no descriptor but the three, and the one that ls opens'
 is "$(tr -d ' ' <G/pgid)" "$(cat G/pid)" 'a process group of its own'
-is "$(cat G/signals)" "$(printf 'SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000')" 'no signal is ignored or blocked'
+signals() { sed -n "s/^$1:[^0-9a-f]*/0x/p" G/signals; }
+# 32 and 33 are libc's own, which keeps us from them; whoever runs this test may have them ignored.
+is "$(($(signals SigBlk))) $(($(signals SigIgn) & ~0x180000000))" '0 0' 'no signal is ignored or blocked' || diag "$(cat G/signals)"
 is "$(cat G/umask)" 0077 'files are its own'
 command 'env >$G/env'
 exits 0 'the null sender, a folder' -f '<>' -m Work -a "odd
