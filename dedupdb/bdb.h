@@ -57,7 +57,7 @@ struct bdb {
 	dev_t lock_dev;			/* which file `lock` is */
 	ino_t lock_ino;
 	int timeout_ms;
-	bool strict, create, many;
+	bool strict, create, many, bulk;
 	uint32_t history;		/* events that are kept */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;

@@ -178,7 +178,8 @@ bdb_count(struct store *store, struct counters *counters, store_tick *tick, void
 		result = bdb_section(b, work_count, &c, err);
 		if (result == STORE_OK && tick(arg, counters_records(&c.kept.counters)) != 0)
 			break;
-		bdb_give_way(b);
+		if (!is_complete(&c))
+			bdb_give_way(b);
 	}
 	if (result == STORE_OK)
 		*counters = c.kept.counters;

@@ -147,7 +147,8 @@ bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit
 		if (result == STORE_ABSENT)
 			break;
 		ret = result == STORE_OK ? visit_batch(&batch, visit, arg, err) : -1;
-		bdb_give_way(bdb_of(store));
+		if (ret == 0 && !batch.end)
+			bdb_give_way(bdb_of(store));
 	}
 	free(batch.buf);
 	return ret;

@@ -58,6 +58,7 @@ bdb_open(struct store **store, const struct store_options *options, struct err *
 	b->create = options->ledger->create;
 	b->history = options->ledger->history;
 	b->many = options->ledger->many;
+	b->bulk = options->ledger->bulk;
 	b->notice = options->ledger->notice;
 	b->notice_arg = options->ledger->notice_arg;
 	b->expired = options->expired;
@@ -292,7 +293,7 @@ work_change(struct bdb *b, void *arg, struct err *err)
 		bdb_event(b, b->base.event);
 		b->closing = !c->pending && !b->many;	/* a delivery has nothing to ask any more */
 		hint(b, c->key->bytes, c->pending);
-		if (b->many)
+		if (b->bulk)
 			c->write_out = ++b->unwritten >= WRITE_OUT_AFTER || bdb_portion_done(b);
 		else
 			checkpoint(b);
@@ -314,7 +315,7 @@ bdb_put(struct store *store, const struct fingerprint *key, const struct store_v
 		b->unwritten = 0;
 		if (bdb_write_out(b, err) == -1)
 			result = STORE_UNDECIDED;
-	} else if (b->many)
+	} else if (b->bulk)
 		bdb_give_way(b);
 	return result;
 }

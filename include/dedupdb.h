@@ -35,6 +35,7 @@ struct ledger_options {
 	bool create;		/* make a missing ledger; without it a missing one is empty */
 	uint32_t history;	/* how many events are kept, up to EVENTS_MAX; 0: none */
 	bool many;		/* changes will follow one another: do not close the database after each */
+	bool bulk;		/* and they are long work, in which deliveries go first */
 	/* Told of repairs and of damage that was set aside; NULL: nobody is. */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;

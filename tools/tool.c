@@ -325,7 +325,7 @@ tool_ledger(struct tool *t)
 		return t->all ? EXIT_NO_LEDGER : EX_OK;
 	memset(&options, 0, sizeof(options));
 	config_ledger_options(t->config, &options);
-	options.create = options.many = t->changing;
+	options.create = options.many = options.bulk = t->changing;
 	options.notice = tool_notice;
 	if (ledger_open(&t->ledger, &options, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
