@@ -56,8 +56,9 @@ ok 'it installs' dpkg -i /tmp/deb/old.deb
 (cd "$root/usr/share" && find doc/dedup-lda man -type f \( -name 'dedup*' -o -path 'doc/dedup-lda/*' \) | sort | xargs -d '\n' zgrep -hoE '/usr/[a-z/]*bin/dedup[a-z-]*') |
 	sort -u >named
 is "$(cat named)" '/usr/bin/dedup-lda
+/usr/sbin/dedup-lmtpd
 /usr/sbin/dedupdb' 'examples and manual name these programs'
-ok 'which exist' at receiver sh -c 'test -x /usr/bin/dedup-lda && test -x /usr/sbin/dedupdb'
+ok 'which exist' at receiver sh -c 'test -x /usr/bin/dedup-lda && test -x /usr/sbin/dedup-lmtpd && test -x /usr/sbin/dedupdb'
 ok 'smtp-gap runs' at receiver sh -c '/usr/sbin/smtp-gap -V >/dev/null'
 ok 'the same configuration as a sample and in /etc' cmp -s "$root/etc/dedup-lda.conf" "$root/usr/share/doc/dedup-lda/examples/dedup-lda.conf"
 is "$(ldd "$agent" | grep -c '=>')" 0 'the agent needs no library'
