@@ -15,6 +15,23 @@ if can_trace && timeout 5 strace -p $! -o trace.out -e 'inject=all:signal=KILL:w
 fi
 kill $! 2>strace.err
 
+# Long work of dedupdb gives way to deliveries. A worker keeps its ledger open as that does, and has nobody to give way to.
+serve -w 1
+if [ -z "${attach:-}" ]; then
+	skip 'a worker alone waits for nobody' 'strace can not attach here'
+else
+	worker=$(pgrep -P "$server")
+	strace -p "$worker" -o sleeps.out -e trace=clock_nanosleep 2>strace.err &
+	tracer=$!
+	wait_for 10 grep -q attached strace.err
+	is "$(python3 "$talk" crowd "$D/s" 1 150 2>err)" 150 '150 messages on one connection'
+	kill $tracer
+	wait $tracer 2>err
+	is "$(grep -c nanosleep sleeps.out)" 0 'a worker alone waits for nobody' || diag "$(head -n 3 sleeps.out)"
+fi
+stop_server
+rm -rf vmail L
+
 for kind in maildir mbox; do
 	serve -w 2 -o "mailbox=$kind:$D/vmail/%u.$kind"
 	if [ -z "${attach:-}" ]; then
