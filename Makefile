@@ -28,8 +28,12 @@ ALL_LDFLAGS = -pie $(LINK_FLAGS)
 # A missing shared library makes the loader exit 127, and that bounces mail; a program without a loader also starts faster. LINK=static
 # puts all libraries into the agent, and all but libc into the other programs. LINK=shared does not. User look-ups need plug-ins of the
 # system's libc: dedup-lda-nss is always shared.
+comma = ,
 archive = $(filter /%,$(shell $(CC) -print-file-name=$(1).a 2>/dev/null))
 LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archive,libssl),$(call archive,libconfuse),$(call archive,libbsd),$(call archive,libc)),static,shared)
+
+# A ledger in Redis needs hiredis. The plain agent never has it: for such a ledger it runs dedup-lda-redis, the same agent with it.
+WITH_REDIS ?= $(if $(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes,no)
 
 AGENT_PKGS = libconfuse libbsd libcrypto
 ifeq ($(LINK),static)
@@ -43,11 +47,18 @@ AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
 LIBS = $(AGENT_LIBS)
 GAP_LIBS = -lssl $(AGENT_LIBS)
 endif
+ifeq ($(WITH_REDIS),yes)
+REDIS_STORES = $(BUILD)/obj/dedupdb/stores_redis.o
+REDIS_LIBS = $(if $(filter static,$(LINK)),-Wl$(comma)-Bstatic -lhiredis -Wl$(comma)-Bdynamic,$(shell $(PKG_CONFIG) --libs hiredis))
+REDIS_AGENT_LIBS = $(shell $(PKG_CONFIG) --libs hiredis)
+REDIS_PROGRAMS = $(BUILD)/dedup-lda-redis
+endif
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs jansson)
 TEST_LIBS = $(shell $(PKG_CONFIG) --libs cmocka)
 
 object = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-LIB_OBJECTS = $(call object,$(wildcard dedupdb/*.c))
+REDIS_SOURCES = $(filter-out dedupdb/redis_url.c,$(wildcard dedupdb/redis_*.c)) dedupdb/store_redis.c
+LIB_OBJECTS = $(call object,$(filter-out dedupdb/stores_redis.c $(if $(REDIS_STORES),,$(REDIS_SOURCES)),$(wildcard dedupdb/*.c)))
 AGENT_OBJECTS = $(call object,lda/main.c lda/no_nss.c)
 LMTPD_OBJECTS = $(call object,lda/lmtpd_main.c lda/no_nss.c)
 LDA_OBJECTS = $(call object,$(filter-out lda/main.c lda/lmtpd_main.c lda/no_nss.c lda/nss_main.c,$(wildcard lda/*.c)))
@@ -55,7 +66,7 @@ GAP_SOURCES = $(wildcard tools/smtp_gap*.c)
 TOOL_OBJECTS = $(call object,$(filter-out $(GAP_SOURCES),$(wildcard tools/*.c)))
 GAP_OBJECTS = $(call object,$(GAP_SOURCES) tools/base64.c tools/format.c tools/output.c tools/stop.c)
 LIBRARIES = $(BUILD)/liblda.a $(BUILD)/libdedupdb.a
-PROGRAMS = $(BUILD)/dedup-lda $(BUILD)/dedup-lda-nss $(BUILD)/dedup-lmtpd $(BUILD)/dedupdb $(BUILD)/smtp-gap
+PROGRAMS = $(BUILD)/dedup-lda $(REDIS_PROGRAMS) $(BUILD)/dedup-lda-nss $(BUILD)/dedup-lmtpd $(BUILD)/dedupdb $(BUILD)/smtp-gap
 UNITS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
 	$(patsubst tests/crash/%.c,$(BUILD)/tests/%,$(wildcard tests/crash/*.c))
@@ -75,8 +86,11 @@ all: $(PROGRAMS)
 $(BUILD)/dedup-lda: $(AGENT_OBJECTS) $(LIBRARIES)
 	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
 
-$(BUILD)/dedup-lmtpd: $(LMTPD_OBJECTS) $(LIBRARIES)
-	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
+$(BUILD)/dedup-lda-redis: $(AGENT_OBJECTS) $(REDIS_STORES) $(LIBRARIES)
+	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS) $(REDIS_AGENT_LIBS)
+
+$(BUILD)/dedup-lmtpd: $(LMTPD_OBJECTS) $(REDIS_STORES) $(LIBRARIES)
+	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS) $(REDIS_AGENT_LIBS)
 
 $(BUILD)/dedup-lda-nss: $(BUILD)/obj/lda/nss_main.o $(LIBRARIES)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ -ldl
@@ -86,11 +100,11 @@ $(BUILD)/libexecdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBEXECDIR)' | cmp -s - $@ || echo '$(LIBEXECDIR)' >$@
 
-$(BUILD)/obj/lda/nss_ask.o: $(BUILD)/libexecdir
-$(BUILD)/obj/lda/nss_ask.o: EXTRA_CFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
+$(BUILD)/obj/lda/libexec.o: $(BUILD)/libexecdir
+$(BUILD)/obj/lda/libexec.o: EXTRA_CFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
-$(BUILD)/dedupdb: $(TOOL_OBJECTS) $(LIBRARIES)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(TOOL_LIBS)
+$(BUILD)/dedupdb: $(TOOL_OBJECTS) $(REDIS_STORES) $(LIBRARIES)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(REDIS_LIBS) $(TOOL_LIBS)
 
 # Of the libraries it needs what reads options and times.
 $(BUILD)/smtp-gap: $(GAP_OBJECTS) $(LIBRARIES)

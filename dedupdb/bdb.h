@@ -191,7 +191,8 @@ int bdb_write_out(struct bdb *b, struct err *err);
 /* store_ops: stat, count, each, prune. Values are counted, copied, or deleted, some hundred in a section. */
 int bdb_stat(struct store *store, struct ledger_stat *stat, struct err *err);
 int bdb_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err);
-int bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err);
+int bdb_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg,
+    struct err *err);
 /* store_ops: copy. */
 int bdb_copy(struct store *store, const char *folder, struct ledger_copy *copy, struct err *err);
 int bdb_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);

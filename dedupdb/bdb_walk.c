@@ -112,7 +112,7 @@ work_batch(struct bdb *b, void *arg, struct err *err)
 }
 
 static int
-visit_batch(const struct batch *batch, store_visit *visit, void *arg, struct err *err)
+visit_batch(const struct batch *batch, const struct fingerprint *to, store_visit *visit, void *arg, struct err *err)
 {
 	const unsigned char *p = batch->buf;
 	struct fingerprint key;
@@ -122,6 +122,8 @@ visit_batch(const struct batch *batch, store_visit *visit, void *arg, struct err
 
 	for (i = 0; ret == 0 && i < batch->len; i++) {
 		memcpy(key.bytes, p, FINGERPRINT_BYTES);
+		if (memcmp(&key, to, sizeof(key)) > 0)
+			return 1;
 		memcpy(&value.len, p + FINGERPRINT_BYTES, sizeof(value.len));
 		p += FINGERPRINT_BYTES + sizeof(value.len);
 		memcpy(value.bytes, p, value.len);
@@ -132,7 +134,7 @@ visit_batch(const struct batch *batch, store_visit *visit, void *arg, struct err
 }
 
 int
-bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err)
+bdb_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg, struct err *err)
 {
 	struct batch batch = { .from = *from };
 	enum store_result result;
@@ -146,7 +148,7 @@ bdb_each(struct store *store, const struct fingerprint *from, store_visit *visit
 		result = bdb_section(bdb_of(store), work_batch, &batch, err);
 		if (result == STORE_ABSENT)
 			break;
-		ret = result == STORE_OK ? visit_batch(&batch, visit, arg, err) : -1;
+		ret = result == STORE_OK ? visit_batch(&batch, to, visit, arg, err) : -1;
 		if (ret == 0 && !batch.end)
 			bdb_give_way(bdb_of(store));
 	}

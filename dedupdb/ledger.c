@@ -20,10 +20,7 @@ struct visit {
 	int64_t now;
 	ledger_visit *visit;
 	void *arg;
-	unsigned char last[FINGERPRINT_BYTES];	/* the highest key that belongs to a prefix */
 };
-
-static const struct store_ops *const stores[] = { &store_bdb, &store_memory };
 
 /* Values that do not decode are kept: they are evidence, and the next copy replaces them. */
 static bool
@@ -44,12 +41,30 @@ expired_now(void *arg, const void *value, size_t len)
 	return is_expired(&oldest, value, len);
 }
 
+static const struct store_ops *
+find_store(const char *url)
+{
+	size_t i, n = strcspn(url, "+:");
+
+	for (i = 0; ledger_stores[i] != NULL; i++)
+		if (strlen(ledger_stores[i]->name) == n && strncmp(url, ledger_stores[i]->name, n) == 0 && strchr(url, ':') != NULL)
+			break;
+	return ledger_stores[i];
+}
+
+bool
+ledger_has(const char *url)
+{
+	const struct store_ops *ops = find_store(url);
+
+	return ops != NULL && ops != &store_absent;
+}
+
 int
 ledger_open(struct ledger **out, const struct ledger_options *options, struct err *err)
 {
 	struct store_options so = { .ledger = options, .expired = expired_now };
 	struct ledger *ledger;
-	size_t i, n;
 
 	*out = NULL;
 	ledger = calloc(1, sizeof(*ledger));
@@ -57,17 +72,12 @@ ledger_open(struct ledger **out, const struct ledger_options *options, struct er
 		return err_sys(err, "open ledger", options->url);
 	ledger->window = options->window;
 	so.expired_arg = ledger;
-	for (i = 0; i < sizeof(stores) / sizeof(stores[0]); i++) {
-		n = strlen(stores[i]->name);
-		if (strncmp(options->url, stores[i]->name, n) == 0 && options->url[n] == ':')
-			break;
-	}
-	if (i == sizeof(stores) / sizeof(stores[0])) {
+	ledger->ops = find_store(options->url);
+	if (ledger->ops == NULL) {
 		err_set(err, STATUS_CONFIG, "ledger %s: no such kind of ledger", options->url);
 		goto fail;
 	}
-	ledger->ops = stores[i];
-	so.path = options->url + n + 1;
+	so.path = options->url + strcspn(options->url, ":") + 1;
 	if (ledger->ops->open(&ledger->store, &so, err) == -1)
 		goto fail;
 	*out = ledger;
@@ -88,9 +98,10 @@ ledger_close(struct ledger **ledger)
 }
 
 int
-ledger_prepare(struct ledger *ledger, int *folder, struct err *err)
+ledger_prepare(struct ledger *ledger, struct ledger_needs *needs, struct err *err)
 {
-	return ledger->ops->prepare(ledger->store, folder, err);
+	*needs = (struct ledger_needs){ .folder = -1 };
+	return ledger->ops->prepare(ledger->store, needs, err);
 }
 
 /* What the next change writes down: once, whatever becomes of it. */
@@ -252,8 +263,6 @@ visit_value(void *arg, const struct fingerprint *key, const struct store_value *
 	struct visit *v = arg;
 	struct claim claim;
 
-	if (memcmp(key->bytes, v->last, FINGERPRINT_BYTES) > 0)
-		return 1;
 	claim.fp = *key;
 	claim.event = NULL;
 	claim_value(&claim, v->ledger, value, v->now);
@@ -261,19 +270,19 @@ visit_value(void *arg, const struct fingerprint *key, const struct store_value *
 }
 
 static int
-visit_range(struct ledger *ledger, const struct fingerprint *from, struct visit *v, struct err *err)
+visit_range(struct ledger *ledger, const struct fingerprint *from, const struct fingerprint *to, struct visit *v, struct err *err)
 {
-	return ledger->ops->each(ledger->store, from, visit_value, v, err) == -1 ? -1 : 0;
+	return ledger->ops->each(ledger->store, from, to, visit_value, v, err) == -1 ? -1 : 0;
 }
 
 int
 ledger_each(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err)
 {
 	struct visit v = { .ledger = ledger, .now = now, .visit = visit, .arg = arg };
-	struct fingerprint from = { { 0 } };
+	struct fingerprint from = { { 0 } }, to;
 
-	memset(v.last, 0xff, sizeof(v.last));
-	return visit_range(ledger, &from, &v, err);
+	memset(&to, 0xff, sizeof(to));
+	return visit_range(ledger, &from, &to, &v, err);
 }
 
 int
@@ -281,7 +290,6 @@ ledger_recent_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, v
 {
 	struct visit v = { .ledger = ledger, .now = now, .visit = visit, .arg = arg };
 
-	memset(v.last, 0xff, sizeof(v.last));
 	return ledger->ops->recent_pending(ledger->store, visit_value, &v, err) == -1 ? -1 : 0;
 }
 
@@ -299,23 +307,23 @@ int
 ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledger_visit *visit, void *arg, struct err *err)
 {
 	struct visit v = { .ledger = ledger, .now = now, .visit = visit, .arg = arg };
-	struct fingerprint from = { { 0 } };
+	struct fingerprint from = { { 0 } }, to;
 	size_t i, len = strlen(digits);
 	int digit, shift;
 
 	if (len < LEDGER_PREFIX_DIGITS || len > 2 * FINGERPRINT_BYTES)
 		return err_set(err, STATUS_USAGE, "a fingerprint has %d to %d hex digits", LEDGER_PREFIX_DIGITS,
 		    2 * FINGERPRINT_BYTES);
-	memset(v.last, 0xff, sizeof(v.last));
+	memset(&to, 0xff, sizeof(to));
 	for (i = 0; i < len; i++) {
 		digit = hex_digit(digits[i]);
 		if (digit == -1)
 			return err_set(err, STATUS_USAGE, "a fingerprint has hex digits only");
 		shift = i % 2 == 0 ? 4 : 0;
 		from.bytes[i / 2] |= (unsigned char)(digit << shift);
-		v.last[i / 2] &= (unsigned char)~((15 - digit) << shift);
+		to.bytes[i / 2] &= (unsigned char)~((15 - digit) << shift);
 	}
-	return visit_range(ledger, &from, &v, err);
+	return visit_range(ledger, &from, &to, &v, err);
 }
 
 int

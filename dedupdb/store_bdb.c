@@ -74,13 +74,13 @@ bdb_open(struct store **store, const struct store_options *options, struct err *
 }
 
 static int
-bdb_prepare(struct store *store, int *folder, struct err *err)
+bdb_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
 {
 	struct bdb *b = bdb_of(store);
 
 	if (bdb_folder(b, err) == -1)
 		return -1;
-	*folder = b->dir;
+	needs->folder = b->dir;
 	return 0;
 }
 

@@ -81,11 +81,11 @@ memory_close(struct store **store)
 }
 
 static int
-memory_prepare(struct store *store, int *folder, struct err *err)
+memory_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
 {
 	(void)store;
+	(void)needs;
 	(void)err;
-	*folder = -1;
 	return 0;
 }
 
@@ -228,14 +228,15 @@ memory_remove(struct store *store, const struct fingerprint *key, const struct s
 
 /* The visitor may change the store: go on by key, not by place. */
 static int
-visit_from(struct memory *m, const struct fingerprint *from, bool pending_only, store_visit *visit, void *arg, struct err *err)
+visit_range(struct memory *m, const struct fingerprint *from, const struct fingerprint *to, bool pending_only, store_visit *visit, void *arg,
+    struct err *err)
 {
 	struct entry entry;
 	bool found;
 	size_t i = find(m, from, &found);
 	int ret = 0;
 
-	while (ret == 0 && i < m->len) {
+	while (ret == 0 && i < m->len && memcmp(&m->entries[i]->key, to, sizeof(*to)) <= 0) {
 		entry = *m->entries[i];
 		if (!pending_only || entry.pending)
 			ret = visit(arg, &entry.key, &entry.value, err);
@@ -246,17 +247,18 @@ visit_from(struct memory *m, const struct fingerprint *from, bool pending_only, 
 }
 
 static int
-memory_each(struct store *store, const struct fingerprint *from, store_visit *visit, void *arg, struct err *err)
+memory_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg, struct err *err)
 {
-	return visit_from(memory_of(store), from, false, visit, arg, err);
+	return visit_range(memory_of(store), from, to, false, visit, arg, err);
 }
 
 static int
 memory_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err)
 {
-	struct fingerprint from = { { 0 } };
+	struct fingerprint from = { { 0 } }, to;
 
-	return visit_from(memory_of(store), &from, true, visit, arg, err);
+	memset(&to, 0xff, sizeof(to));
+	return visit_range(memory_of(store), &from, &to, true, visit, arg, err);
 }
 
 static int

@@ -45,6 +45,8 @@ struct config {
 	int64_t lock_timeout;		/* s */
 	int64_t time_limit;		/* s */
 	int64_t history;		/* events that the ledger keeps */
+	int64_t ledger_timeout;		/* s */
+	char *ledger_password_file;	/* as configured, or "" */
 	int64_t lmtp_max_size;		/* bytes; 0: no limit */
 	int64_t lmtp_max_recipients;
 	int64_t lmtp_timeout;		/* s */
@@ -74,6 +76,7 @@ struct config {
 	char *recipient;		/* the address, or else the user's name */
 	char *ledger_url;		/* with an absolute path; NULL: none */
 	char *log_path;
+	char *ledger_password;		/* made by config_load; NULL: none */
 	char *scope;			/* of the fingerprint */
 };
 

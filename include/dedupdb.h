@@ -19,16 +19,18 @@
 #include "counters.h"
 #include "events.h"
 #include "fingerprint.h"
+#include "host.h"
 #include "record.h"
 #include "status.h"
 
 #define LEDGER_PREFIX_DIGITS 16	/* the least number of hex digits that names a record */
+#define LEDGER_PORTS_MAX 64
 
 struct ledger;
 struct trace;	/* trace.h */
 
 struct ledger_options {
-	const char *url;	/* bdb:/absolute/folder or memory: */
+	const char *url;	/* bdb:/absolute/folder, memory:, or as in redis_url.h */
 	int64_t window;		/* seconds that a delivered record counts */
 	int lock_timeout_ms;	/* how long to wait for other processes */
 	bool strict;		/* also make directory entries durable one by one */
@@ -36,6 +38,10 @@ struct ledger_options {
 	uint32_t history;	/* how many events are kept, up to EVENTS_MAX; 0: none */
 	bool many;		/* changes will follow one another: do not close the database after each */
 	bool bulk;		/* and they are long work, in which deliveries go first */
+	/* of a ledger that a server keeps */
+	int timeout_ms;		/* how long one operation may take, with all that it waits for */
+	const char *password;	/* NULL: none; copied */
+	host_lookup *lookup;	/* NULL: hosts are given as addresses only */
 	/* Told of repairs and of damage that was set aside; NULL: nobody is. */
 	void (*notice)(void *arg, const char *text);
 	void *notice_arg;
@@ -64,13 +70,21 @@ struct claim {
 	unsigned char raw[RECORD_MAX];
 };
 
+/* Has this program what it takes to use such a ledger? */
+bool ledger_has(const char *url);
 /* Returns 0, or -1: there is no ledger for this delivery. Nothing is opened on disk before the first claim. */
 int ledger_open(struct ledger **ledger, const struct ledger_options *options, struct err *err);
 void ledger_close(struct ledger **ledger);
 
-/* Open, and perhaps make, what a sandbox would keep us from. Returns 0 and the descriptor, which stays the ledger's, of the folder below
- * which all of the ledger is (-1: it needs none); or -1: the ledger can't be used now. */
-int ledger_prepare(struct ledger *ledger, int *folder, struct err *err);
+/* What a sandbox has to leave to a ledger. */
+struct ledger_needs {
+	int folder;		/* a descriptor, which stays the ledger's, of the folder below which all of it is; -1: it needs none */
+	size_t n_ports;		/* TCP ports that it may have to connect to */
+	unsigned int ports[LEDGER_PORTS_MAX];
+};
+/* Open, and perhaps make, what a sandbox would keep us from. Returns 0, or -1: the ledger can't be used now. `needs` is filled in either
+ * case. */
+int ledger_prepare(struct ledger *ledger, struct ledger_needs *needs, struct err *err);
 
 /* Look fp up: fills claim. Returns 0, or -1: the ledger can't be used now. */
 int ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, struct claim *claim, struct err *err);
@@ -96,7 +110,7 @@ int ledger_each_event(struct ledger *ledger, event_visit *visit, void *arg, stru
 /* A visitor returns 0 to go on, 1 to stop (no error), -1 with err filled. The ledger is not locked while it runs. */
 typedef int ledger_visit(void *arg, struct claim *claim, struct err *err);
 
-/* Every record in key order, each claimed as of `now`. Records that come or go meanwhile may be missed. A record that does not
+/* Every record, in key order if the ledger has one, each claimed as of `now`. Records that come or go meanwhile may be missed. A record that does not
  * decode is given with present = true and record.state 0. */
 int ledger_each(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);
 /* Recently pending records: every one that a crash of ours left, unless there were many or the machine lost power. */

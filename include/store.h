@@ -34,7 +34,7 @@ typedef void store_item(void *arg, size_t i, struct fingerprint *key, struct sto
 struct store_ops;
 
 struct store_options {
-	const char *path;		/* what follows "kind:" in the URL */
+	const char *path;		/* what follows "kind:" in the URL; all of it is in ledger->url */
 	const struct ledger_options *ledger;
 	store_expired *expired;
 	void *expired_arg;
@@ -53,10 +53,10 @@ typedef int store_visit(void *arg, const struct fingerprint *key, const struct s
 typedef ledger_tick store_tick;
 
 struct store_ops {
-	const char *name;
+	const char *name;	/* what the URL begins with, up to the first + or : */
 	int (*open)(struct store **store, const struct store_options *options, struct err *err);
 	void (*close)(struct store **store);
-	int (*prepare)(struct store *, int *folder, struct err *);	/* see ledger_prepare() */
+	int (*prepare)(struct store *, struct ledger_needs *needs, struct err *);	/* see ledger_prepare() */
 
 	/* STORE_OK, STORE_ABSENT or STORE_FAILED */
 	enum store_result (*get)(struct store *, const struct fingerprint *, struct store_value *value, struct err *);
@@ -76,8 +76,8 @@ struct store_ops {
 	/* Put each of n values where none is, or where expired() is true for the one that is; adds to *added. Not durable. In short
 	 * sections. */
 	int (*fill)(struct store *, size_t n, store_item *item, void *arg, uint64_t *added, struct err *);
-	/* Visit values in key order from `from` (included) on. */
-	int (*each)(struct store *, const struct fingerprint *from, store_visit *, void *arg, struct err *);
+	/* Visit values from `from` to `to` (both included): in key order, if the store has one. A walk in no order may visit a value twice. */
+	int (*each)(struct store *, const struct fingerprint *from, const struct fingerprint *to, store_visit *, void *arg, struct err *);
 	/* Visit values put with `pending` and not replaced since, as far as the store remembers them. */
 	int (*recent_pending)(struct store *, store_visit *, void *arg, struct err *);
 	/* Delete every value for which expired() is true; adds to *deleted. */
@@ -93,5 +93,10 @@ struct store_ops {
 
 extern const struct store_ops store_bdb;
 extern const struct store_ops store_memory;
+extern const struct store_ops store_redis;
+extern const struct store_ops store_absent;	/* a kind that this program was linked without */
+
+/* The kinds that this program has, NULL at the end: which file defines it decides the linker. */
+extern const struct store_ops *const ledger_stores[];
 
 #endif

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "config_file.h"
+#include "config_secret.h"
 #include "config_value.h"
 #include "expand.h"
 
@@ -22,7 +23,12 @@ static const struct config_key keys[] = {
 	{ .name = "mailbox", .def = "maildir:~/Maildir", .set = set_mailbox, .has_path = true,
 	    .allowed = "maildir:PATH, mbox:PATH, pipe:COMMAND, lmtp:unix:PATH, lmtp:HOST:PORT, or a path (a Maildir if it ends in /, "
 		"else an mbox)" },
-	{ .name = "ledger", .def = "bdb:~/.dedup-lda", .set = set_ledger, .has_path = true, .allowed = "bdb:PATH, none" },
+	{ .name = "ledger", .def = "bdb:~/.dedup-lda", .set = set_ledger, .has_path = true, .allowed = "bdb:PATH, none, redis://[USER@]HOST[:PORT][/DB], redis+unix:///PATH, "
+		"redis+sentinel://HOST[:PORT],.../NAME, redis+cluster://HOST[:PORT],..." },
+	{ .name = "ledger-password-file", .def = "", .set = set_password_file, .has_path = true,
+	    .allowed = "the path of a file, or nothing" },
+	{ .name = "ledger-timeout", .def = "5s", .set = set_duration, .field = offsetof(struct config, ledger_timeout), .min = 1,
+	    .allowed = DURATION ", and not 0" },
 	{ .name = "window", .def = "7d", .set = set_duration, .field = offsetof(struct config, window), .min = 1,
 	    .allowed = DURATION ", and not 0" },
 	{ .name = "history", .def = "8192", .set = set_count, .field = offsetof(struct config, history), .max = EVENTS_MAX,
@@ -376,6 +382,8 @@ config_free(struct config **config)
 	free(c->recipient);
 	free(c->ledger_url);
 	free(c->log_path);
+	free(c->ledger_password_file);
+	secret_free(&c->ledger_password);
 	free(c->scope);
 	free(c);
 	*config = NULL;

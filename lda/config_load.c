@@ -8,10 +8,13 @@
 
 #include "address.h"
 #include "command.h"
+#include "config_secret.h"
 #include "config_value.h"
 #include "expand.h"
 #include "fs.h"
+#include "host_find.h"
 #include "lmtp_server.h"
+#include "redis_url.h"
 
 #define LAST_WORDS_MS 500	/* before time-limit a hand-over is given up, so that there is time to say so */
 
@@ -147,8 +150,10 @@ resolve_ledger(struct config *config, const struct identity *who, struct err *er
 
 	if (strcmp(config->ledger, "none") == 0)
 		return 0;
-	if (strncmp(config->ledger, "bdb:", 4) != 0)
-		return err_set(err, STATUS_CONFIG, "ledger: redis ledgers are not supported by this version: use bdb:PATH or none");
+	if (redis_url_is(config->ledger)) {
+		config->ledger_url = strdup(config->ledger);
+		return config->ledger_url != NULL ? 0 : err_sys(err, "strdup", NULL);
+	}
 	if (expand_value(&path, "ledger", config->ledger + 4, config, who, err) != 0)
 		return -1;
 	len = asprintf(&config->ledger_url, "bdb:%s", path);
@@ -231,6 +236,22 @@ config_resolve(struct config *config, const struct identity *who, struct err *er
 	return 0;
 }
 
+/* Once for all recipients: a server may not be allowed to read the file again. */
+static int
+read_password(struct config *config, const struct identity *who, struct err *err)
+{
+	char *path;
+	int ret;
+
+	if (config->ledger_url == NULL || !redis_url_is(config->ledger_url) || config->ledger_password_file[0] == '\0')
+		return 0;
+	if (expand_value(&path, "ledger-password-file", config->ledger_password_file, config, who, err) != 0)
+		return -1;
+	ret = secret_read(&config->ledger_password, path, err);
+	free(path);
+	return ret;
+}
+
 static int
 read_user_file(struct config *config, const char *home, uid_t uid, struct err *err)
 {
@@ -267,7 +288,7 @@ config_load(struct config **config, const char *file, const char *const *assignm
 	for (; assignments != NULL && *assignments != NULL; assignments++)
 		if (config_set(*config, *assignments, err) != 0)
 			goto fail;
-	if (config_resolve(*config, who, err) == 0)
+	if (config_resolve(*config, who, err) == 0 && read_password(*config, who, err) == 0)
 		return 0;
 fail:
 	config_free(config);
@@ -290,6 +311,9 @@ config_ledger_options(const struct config *config, struct ledger_options *option
 		.strict = config->strict,
 		.create = true,
 		.history = (uint32_t)config->history,
+		.timeout_ms = to_ms(config->ledger_timeout),
+		.password = config->ledger_password,
+		.lookup = host_find,
 	};
 }
 

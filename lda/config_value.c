@@ -11,6 +11,7 @@
 #include "config_value.h"
 #include "expand.h"
 #include "lmtp_server.h"
+#include "redis_url.h"
 #include "maildir_folder.h"
 
 #define DURATION_MAX (100 * INT64_C(365) * 86400)	/* s; more is a slip of the keyboard */
@@ -115,6 +116,8 @@ value_path(const struct config_key *key, const char *value)
 
 	if (!key->has_path)
 		return NULL;
+	if (key->set == set_password_file)
+		return value;
 	if (key->set == set_mailbox) {
 		const char *kind = mailbox_kind(value, &path);
 
@@ -174,15 +177,23 @@ set_mailbox(struct config *config, const struct config_key *key, const struct va
 int
 set_ledger(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
 {
-	static const char *const known[] = { "redis://", "redis+unix://", "redis+sentinel://", "redis+cluster://" };
 	const char *value = values->text[0];
-	bool redis = false;
+	struct redis_url url;
 
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
-		redis = redis || after(value, known[i]) != NULL;
-	if (!redis && strcmp(value, "none") != 0 && check_path(key, value, err) != 0)
+	if (redis_url_is(value) ? redis_url_parse(&url, value, err) != 0 :
+	    strcmp(value, "none") != 0 && check_path(key, value, err) != 0)
 		return -1;
 	return replace(&config->ledger, value, err);
+}
+
+int
+set_password_file(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
+{
+	const char *value = values->text[0];
+
+	if (*value != '\0' && check_path(key, value, err) != 0)
+		return -1;
+	return replace(&config->ledger_password_file, value, err);
 }
 
 int

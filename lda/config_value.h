@@ -37,7 +37,7 @@ struct config_key {
 };
 
 config_setter set_mailbox, set_ledger, set_log, set_duration, set_count, set_size, set_choice, set_on_duplicate, set_ledger_failure,
-    set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers, set_stats;
+    set_password_file, set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers, set_stats;
 
 /* The text as an error may show it: cut, and without control characters. Returns buf. */
 const char *value_shown(char buf[VALUE_SHOWN], const char *text);

@@ -87,16 +87,19 @@ spill_sink(struct work *w)
 
 /* All that is still to be opened lies in these folders. A message that goes nowhere else while it is read needs one more. */
 static void
-confine(struct work *w, int ledger, bool unnamed)
+confine(struct work *w, const struct ledger_needs *ledger, bool unnamed)
 {
-	int folders[] = { w->ops->root(w->box), ledger, -1, -1 };
+	int folders[] = { w->ops->root(w->box), ledger->folder, -1, -1 };
+	unsigned int ports[LEDGER_PORTS_MAX + 1];
 	enum sandboxed result;
 
 	if (unnamed) {
 		folders[2] = open("/var/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		folders[3] = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	}
-	result = sandbox_enter(folders, sizeof(folders) / sizeof(folders[0]), w->ops->port != NULL ? w->ops->port(w->box) : 0);
+	memcpy(ports, ledger->ports, ledger->n_ports * sizeof(ports[0]));
+	ports[ledger->n_ports] = w->ops->port != NULL ? w->ops->port(w->box) : 0;
+	result = sandbox_enter(folders, sizeof(folders) / sizeof(folders[0]), ports, ledger->n_ports + 1);
 	if (result != SANDBOX_ON)
 		log_detail(w->d->log, result == SANDBOX_FAILED ? "no sandbox: the kernel refused" : "no sandbox: the kernel has none");
 	if (unnamed) {
@@ -105,16 +108,16 @@ confine(struct work *w, int ledger, bool unnamed)
 	}
 }
 
-/* *ledger: its folder, or -1. */
 static int
-open_places(struct work *w, int *ledger, struct err *err)
+open_places(struct work *w, struct ledger_needs *ledger, struct err *err)
 {
+	*ledger = (struct ledger_needs){ .folder = -1 };
 	if (w->ops->open(&w->box, &w->options, err) == -1)
 		return -1;
 	w->no_ledger.status = STATUS_OK;
 	if (w->d->ledger != NULL)
 		(void)ledger_prepare(w->d->ledger, ledger, &w->no_ledger);
-	w->options.lock_folder = *ledger;
+	w->options.lock_folder = ledger->folder;
 	return 0;
 }
 
@@ -130,13 +133,14 @@ static int
 start(struct work *w, int fd, struct err *err)
 {
 	struct identify how = { .config = w->d->config, .also = head_fields };
-	int known, ledger = -1;
+	struct ledger_needs ledger;
+	int known;
 
 	w->staged = true;	/* if reading ends early: a spill may have begun */
 	if (open_places(w, &ledger, err) == -1)
 		return -1;
 	how.spill = spill_sink(w);
-	confine(w, ledger, how.spill == NULL);
+	confine(w, &ledger, how.spill == NULL);
 	known = identify(&how, fd, &w->message, &w->fp, err);
 	if (known == -1 || make_head(w, err) == -1)
 		return -1;
@@ -150,14 +154,14 @@ start(struct work *w, int fd, struct err *err)
 static int
 start_with(struct work *w, struct message *m, struct err *err)
 {
-	int ledger = -1;
+	struct ledger_needs ledger;
 
 	w->message = m;
 	w->borrowed = true;
 	if (open_places(w, &ledger, err) == -1)
 		return -1;
 	if (w->d->confine)
-		confine(w, ledger, w->ops->spill(w->box) == NULL);
+		confine(w, &ledger, w->ops->spill(w->box) == NULL);
 	if (make_head(w, err) == -1)
 		return -1;
 	w->known = identify_message(w->d->config, m, &w->fp) == 1;

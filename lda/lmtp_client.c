@@ -248,8 +248,8 @@ connect_any(struct lmtp *c, const struct lmtp_server *server, struct err *err)
 	int64_t end = until(c, CONNECT_LIMIT);
 	unsigned int i;
 
-	for (i = 0; i < server->n; i++)
-		if (connect_to(c, &server->addresses[i], server->lens[i], end, err) == 0)
+	for (i = 0; i < server->to.n; i++)
+		if (connect_to(c, &server->to.at[i], server->to.len[i], end, err) == 0)
 			return 0;
 	return -1;
 }

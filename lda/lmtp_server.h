@@ -4,23 +4,15 @@
 #ifndef LMTP_SERVER_H
 #define LMTP_SERVER_H
 
-#include <sys/socket.h>
-
-#include <stdbool.h>
-#include <stdint.h>
-
+#include "host.h"
 #include "status.h"
 
-#define LMTP_ADDRESSES_MAX 8
 #define LMTP_HOST_MAX 256	/* bytes, with the final NUL */
 
 struct lmtp_server {
 	unsigned int port;	/* 0: a Unix socket */
 	char host[LMTP_HOST_MAX];
-	/* filled by lmtp_server_find() */
-	unsigned int n;
-	struct sockaddr_storage addresses[LMTP_ADDRESSES_MAX];
-	socklen_t lens[LMTP_ADDRESSES_MAX];
+	struct host_addresses to;	/* filled by lmtp_server_find() */
 };
 
 /* The path of a unix: text, or NULL when it is none. */

@@ -18,6 +18,7 @@
 #include "exit.h"
 #include "lmtpd_server.h"
 #include "lmtpd_site.h"
+#include "redis_url.h"
 #include "sandbox.h"
 
 #define CONNECTIONS_MAX 5000	/* then a new process takes over: nothing may grow for ever */
@@ -86,6 +87,13 @@ struct places {
 	char *mailbox, *ledger, *log;
 };
 
+/* Is the ledger kept by a server? */
+static bool
+is_remote(const char *url)
+{
+	return url != NULL && redis_url_is(url);
+}
+
 /* Where mailboxes, ledgers and logs of all recipients are: above what two recipients differ in. */
 static bool
 find_places(struct config *config, struct places *places)
@@ -106,7 +114,7 @@ find_places(struct config *config, struct places *places)
 			places->ledger = common_folder(ledger + 4, config->ledger_url + 4);
 		if (log != NULL)
 			places->log = common_folder(log, config->log_path);
-		known = places->mailbox != NULL && (ledger == NULL || places->ledger != NULL);
+		known = places->mailbox != NULL && (ledger == NULL || places->ledger != NULL || is_remote(ledger));
 	}
 	free(mailbox);
 	free(ledger);
@@ -133,7 +141,8 @@ confine(struct lmtpd_server *server, struct log *log)
 		folders[3] = open_folder("/var/tmp");
 		folders[4] = open_folder("/tmp");
 		folders[5] = open_folder("/proc/sys/kernel/random");	/* the boot id */
-		result = sandbox_enter(folders, n, 0);
+		/* Which servers of Redis there will be while this worker lives, nobody knows. */
+		result = sandbox_enter(folders, n, NULL, is_remote(server->config->ledger_url) ? SANDBOX_ANY_PORT : 0);
 		for (i = 0; i < n; i++)
 			if (folders[i] != -1)
 				close(folders[i]);

@@ -20,6 +20,7 @@
 #include "exit.h"
 #include "options.h"
 #include "process.h"
+#include "redis_exec.h"
 #include "user.h"
 #include "version.h"
 
@@ -28,6 +29,9 @@
 
 struct agent {
 	struct options options;
+	char **argv;
+	bool again;		/* another program became this one */
+	char *as;		/* and told the user's name; else NULL */
 	struct user *user;
 	struct config *config;
 	struct log *log;
@@ -61,6 +65,11 @@ become_user(struct agent *a, struct err *err)
 		return err_set(err, STATUS_USAGE, "must not be installed set-user-id or set-group-id");
 	if (geteuid() != 0) {
 		ret = user_current(&a->user, err);
+		if (ret == 0 && a->as != NULL) {
+			free(a->user->name);
+			a->user->name = a->as;
+			a->as = NULL;
+		}
 		if (ret == 0 && a->options.user != NULL && strcmp(a->options.user, a->user->name) != 0)
 			return err_set(err, STATUS_USAGE, "only root may use -d");
 		return ret;
@@ -128,8 +137,12 @@ run(struct agent *a, struct err *err)
 {
 	struct delivery d = { .sender = a->options.sender, .address = a->options.address, .folder = a->options.folder };
 
+	a->as = redis_exec_user();
+	a->again = a->as != NULL;
 	if (process_clean_environment(err) == -1 || become_user(a, err) == -1 || load(a, err) == -1)
 		return -1;
+	if (!a->again)
+		redis_exec(a->config, a->user, a->argv);
 	exit_after((unsigned int)a->config->time_limit);
 	if (log_open(&a->log, a->config, a->options.verbose, err) == -1 || open_the_ledger(a, err) == -1) {
 		err_retry(err);		/* the log's quota says nothing about the message */
@@ -152,6 +165,7 @@ release(struct agent *a)
 	config_free(&a->config);
 	user_free(&a->user);
 	free(a->options.assignments);
+	free(a->as);
 }
 
 /* An MTA that is still writing would take EPIPE for a failure of its own. */
@@ -188,7 +202,7 @@ report(const struct agent *a, const struct err *err)
 int
 main(int argc, char **argv)
 {
-	struct agent a = { .user = NULL };
+	struct agent a = { .argv = argv };
 	struct err err = { .status = STATUS_OK };
 	int code = 0;
 

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -12,11 +12,9 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "fs.h"
+#include "libexec.h"
 #include "nss_ask.h"
-
-#ifndef LIBEXECDIR
-#define LIBEXECDIR "/usr/local/libexec/dedup-lda"
-#endif
 
 #define PROGRAM "dedup-lda-nss"
 #define ANSWER_BYTES_MAX (1024 * 1024)
@@ -47,21 +45,33 @@ start(const char *path, const char *const *question, int out, pid_t *pid)
 	return error;
 }
 
-/* Beside this program, as in the folder where both are built, or where it is installed. */
 static int
 start_any(const char *const *question, int out, pid_t *pid)
 {
-	char path[PATH_MAX + sizeof(PROGRAM)], *slash;
-	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+	char path[LIBEXEC_PATH_MAX];
 	int error = ENOENT;
+	unsigned int i;
 
-	path[n > 0 ? n : 0] = '\0';
-	slash = strrchr(path, '/');
-	if (slash != NULL) {
-		memcpy(slash + 1, PROGRAM, sizeof(PROGRAM));
+	for (i = 0; error == ENOENT && libexec_path(path, PROGRAM, i) == 0; i++)
 		error = start(path, question, out, pid);
-	}
-	return error == ENOENT ? start(LIBEXECDIR "/" PROGRAM, question, out, pid) : error;
+	return error;
+}
+
+/* It writes its answer at once, when it has one. */
+static bool
+answers_within(int fd, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	int64_t end = clock_ms() + timeout_ms, left;
+	int n;
+
+	if (timeout_ms == 0)
+		return true;
+	do {
+		left = end - clock_ms();
+		n = poll(&pfd, 1, left > 0 ? (int)left : 0);
+	} while (n == -1 && errno == EINTR);
+	return n == 1;
 }
 
 static int
@@ -93,7 +103,7 @@ wait_for(pid_t pid)
 }
 
 int
-nss_ask(const char *const *question, char **answer, size_t *len, struct err *err)
+nss_ask_within(const char *const *question, int timeout_ms, char **answer, size_t *len, struct err *err)
 {
 	int fds[2], error, rc;
 	pid_t pid;
@@ -107,8 +117,10 @@ nss_ask(const char *const *question, char **answer, size_t *len, struct err *err
 	if (error != 0) {
 		close(fds[0]);
 		errno = error;
-		return err_sys(err, "run", LIBEXECDIR "/" PROGRAM);
+		return err_sys(err, "run", PROGRAM);
 	}
+	if (!answers_within(fds[0], timeout_ms))
+		(void)kill(pid, SIGKILL);
 	rc = read_all(fds[0], answer, len) == 0 ? EX_OK : EX_TEMPFAIL;
 	error = wait_for(pid);
 	if (rc == EX_OK && error == EX_OK)
@@ -118,4 +130,10 @@ nss_ask(const char *const *question, char **answer, size_t *len, struct err *err
 	if (rc == EX_OK && error == EX_NOUSER)
 		return err_set(err, STATUS_NOUSER, "no such user");
 	return err_set(err, STATUS_TEMP, "look up user: the name service can't say");
+}
+
+int
+nss_ask(const char *const *question, char **answer, size_t *len, struct err *err)
+{
+	return nss_ask_within(question, 0, answer, len, err);
 }

@@ -1,5 +1,5 @@
 /*
- * The name service, asked in a process of its own: dedup-lda-nss. For lda/user.c and lda/lmtp_server.c.
+ * The name service, asked in a process of its own: dedup-lda-nss. For lda/user.c and lda/host_find.c.
  *
  * What looks up users is a set of plug-ins of the system's libc, which one program can't hold without the loader and the libraries
  * of this very system. A library that is missing after an upgrade would end the agent with 127, which bounces mail.
@@ -17,5 +17,7 @@
  * after each field), or -1: STATUS_NOUSER when there is no such user or host, or the answer is no, STATUS_TEMP when nobody could say.
  * Takes as long as the name service does, 60 s at most. Standard input is not touched. */
 int nss_ask(const char *const *question, char **answer, size_t *len, struct err *err);
+/* The same in timeout_ms at most; 0: as above. */
+int nss_ask_within(const char *const *question, int timeout_ms, char **answer, size_t *len, struct err *err);
 
 #endif

@@ -71,7 +71,7 @@ allow_port(int ruleset, unsigned int port)
 }
 
 enum sandboxed
-sandbox_enter(const int *folders, size_t n, unsigned int port)
+sandbox_enter(const int *folders, size_t n, const unsigned int *ports, size_t n_ports)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 	struct ruleset all;
@@ -82,14 +82,19 @@ sandbox_enter(const int *folders, size_t n, unsigned int port)
 	if (abi < ABI_REFER)
 		return SANDBOX_UNAVAILABLE;
 	all = everything(abi);
+	if (n_ports == SANDBOX_ANY_PORT) {
+		all.net &= ~TCP_CONNECT;
+		n_ports = 0;
+	}
 	fd = (int)syscall(SYS_landlock_create_ruleset, &all, abi >= ABI_TCP ? sizeof(all) : sizeof(all.fs), 0);
 	if (fd == -1)
 		return SANDBOX_FAILED;
 	for (i = 0; i < n; i++)
 		if (folders[i] != -1 && allow(fd, folders[i], needed(all.fs)) == -1)
 			goto done;
-	if (port != 0 && abi >= ABI_TCP && allow_port(fd, port) == -1)
-		goto done;
+	for (i = 0; i < n_ports; i++)
+		if (ports[i] != 0 && abi >= ABI_TCP && allow_port(fd, ports[i]) == -1)
+			goto done;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && syscall(SYS_landlock_restrict_self, fd, 0) == 0)
 		result = SANDBOX_ON;
 done:
@@ -100,11 +105,12 @@ done:
 #else
 
 enum sandboxed
-sandbox_enter(const int *folders, size_t n, unsigned int port)
+sandbox_enter(const int *folders, size_t n, const unsigned int *ports, size_t n_ports)
 {
 	(void)folders;
 	(void)n;
-	(void)port;
+	(void)ports;
+	(void)n_ports;
 	return SANDBOX_UNAVAILABLE;
 }
 

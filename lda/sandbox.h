@@ -15,7 +15,9 @@ enum sandboxed {
 };
 
 /* From here on this process can open, make, rename and remove files only below these folders (descriptors; -1 is skipped), and reach no
- * TCP port but this one (0: none). What is open stays open, and Unix sockets can be connected to. There is no way back. */
-enum sandboxed sandbox_enter(const int *folders, size_t n, unsigned int port);
+ * TCP ports but these (0 is skipped; n_ports SANDBOX_ANY_PORT: all can be reached). What is open stays open, and Unix sockets can be
+ * connected to. There is no way back. */
+#define SANDBOX_ANY_PORT ((size_t)-1)
+enum sandboxed sandbox_enter(const int *folders, size_t n, const unsigned int *ports, size_t n_ports);
 
 #endif

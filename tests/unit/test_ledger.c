@@ -244,7 +244,7 @@ test_stat(void **state)
 	struct fixture *f = *state;
 	struct ledger_stat stat;
 	struct err err;
-	int root;
+	struct ledger_needs needs;
 
 	deliver_one(f, 1, NOW);
 	assert_int_equal(ledger_stat(f->ledger, &stat, &err), 0);
@@ -261,8 +261,8 @@ test_stat(void **state)
 	ledger_crashed(f->ledger);		/* not inside the database: nobody is to blame */
 	assert_int_equal(ledger_stat(f->ledger, &stat, &err), 0);
 	assert_int_equal(stat.failures, 0);
-	assert_int_equal(ledger_prepare(f->ledger, &root, &err), 0);
-	assert_int_equal(root == -1, f->folder[0] == '\0');
+	assert_int_equal(ledger_prepare(f->ledger, &needs, &err), 0);
+	assert_int_equal(needs.folder == -1, f->folder[0] == '\0');
 }
 
 static void

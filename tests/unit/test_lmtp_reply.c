@@ -121,16 +121,16 @@ test_server(void **state)
 	assert_int_equal(lmtp_server_parse(&s, "mail_1.example.org:24", &err), 0);
 	assert_string_equal(s.host, "mail_1.example.org");
 	assert_int_equal(s.port, 24);
-	assert_int_equal(s.n, 0);
+	assert_int_equal(s.to.n, 0);
 	assert_int_equal(lmtp_server_find(&s, "192.0.2.1:65535", &err), 0);
-	assert_int_equal(s.n, 1);
-	assert_int_equal(s.addresses[0].ss_family, AF_INET);
+	assert_int_equal(s.to.n, 1);
+	assert_int_equal(s.to.at[0].ss_family, AF_INET);
 	assert_int_equal(lmtp_server_find(&s, "[2001:db8::1]:24", &err), 0);
 	assert_string_equal(s.host, "2001:db8::1");
-	assert_int_equal(s.addresses[0].ss_family, AF_INET6);
+	assert_int_equal(s.to.at[0].ss_family, AF_INET6);
 	assert_int_equal(lmtp_server_find(&s, "unix:/run/x", &err), 0);
 	assert_int_equal(s.port, 0);
-	assert_int_equal(s.addresses[0].ss_family, AF_UNIX);
+	assert_int_equal(s.to.at[0].ss_family, AF_UNIX);
 	assert_string_equal(lmtp_server_path("unix:/run/x"), "/run/x");
 	assert_null(lmtp_server_path("unixx:/run/x"));
 }

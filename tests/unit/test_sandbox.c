@@ -117,7 +117,7 @@ inside(struct fixture *f, long abi, const char *(*check)(struct fixture *f))
 	pid = fork();
 	assert_true(pid != -1);
 	if (pid == 0) {
-		if (sandbox_enter(folders, 2, f->allowed) != SANDBOX_ON)
+		if (sandbox_enter(folders, 2, &f->allowed, 1) != SANDBOX_ON)
 			_exit(NO_SANDBOX);
 		wrong = check(f);
 		if (wrong != NULL)
@@ -257,7 +257,7 @@ check_for_good(struct fixture *f)
 
 	(void)f;
 	WRONG_UNLESS(out != -1);
-	WRONG_UNLESS(sandbox_enter(&out, 1, 0) == SANDBOX_ON);
+	WRONG_UNLESS(sandbox_enter(&out, 1, NULL, 0) == SANDBOX_ON);
 	WRONG_UNLESS(!opens("out/file", O_RDONLY) && errno == EACCES);
 	WRONG_UNLESS(!opens("box/file", O_RDONLY) && errno == EACCES);
 	return NULL;

@@ -1,0 +1,189 @@
+/*
+ * The ledger in Redis or Valkey. Private to store_redis.c and redis_*.c.
+ *
+ * hiredis formats commands and takes replies apart. Connections are our own, since each operation has one deadline for all that it does:
+ * looking about, connecting, sending, and every byte of an answer.
+ *
+ * Keys, where BB is the first byte of a fingerprint in hex, and a hash tag: all that one script touches is in one slot of a cluster.
+ *	dedup-lda:{BB}:PPPPPPPPPPPPPPPP	records whose fingerprints begin with these 16 digits: frames, one after the other
+ *	dedup-lda:{BB}:pending		sorted set: fingerprints of pending records, by when they became that
+ *	dedup-lda:{BB}:events		list: the newest events
+ *	dedup-lda:{BB}:counts		hash: noted (events, ever) and duplicates
+ *
+ * A frame is: the other 24 bytes of the fingerprint, when it expires (4 bytes, s since 1970; 0: never), length (2), the record as in
+ * every store; integers are big-endian. Nearly always there is one. Separate copies of a message share a key, so that they are found
+ * together without an index.
+ */
+#ifndef REDIS_H
+#define REDIS_H
+
+#include <hiredis/hiredis.h>
+
+#include "fs.h"
+#include "host.h"
+#include "redis_url.h"
+#include "store.h"
+
+#define REDIS_BUCKETS 256
+#define REDIS_KEY_MAX 64	/* bytes, with the final NUL */
+#define REDIS_ARGS_MAX 24
+#define REDIS_NODES_MAX 1024
+#define REDIS_MARGIN (24 * 3600)	/* s that a record stays after its window: clocks differ */
+
+/* One connection. */
+struct redis_link {
+	int fd;			/* -1: none */
+	redisReader *reader;
+	redisReplyObjectFunctions functions;	/* the reader's */
+};
+
+struct redis_node {
+	struct redis_host host;
+	char name[REDIS_HOST_MAX + 16];	/* what errors call it */
+	struct host_addresses addresses;	/* none: not looked up yet */
+	struct redis_link link;
+	int64_t checked_ms;	/* when its settings were; 0: not on this connection */
+	bool waits;		/* it answers before what it was told is on disk: WAITAOF */
+	bool unsynced;		/* records were read or written that may not be on disk */
+};
+
+struct redis {
+	struct store base;
+	struct redis_url url;
+	char *password;		/* NULL: none */
+	int timeout_ms;		/* of one operation */
+	int64_t window;		/* s */
+	uint32_t history;	/* events in all */
+	host_lookup *lookup;	/* NULL: addresses only */
+	store_expired *expired;
+	void *expired_arg;
+	struct redis_node **nodes;
+	size_t n_nodes;
+	uint16_t owner[REDIS_BUCKETS];	/* which node serves it */
+	bool mapped;		/* and that is known */
+	bool looked_about;	/* sentinels were asked for replicas */
+	bool failed;		/* the last operation: nothing that may wait is tried */
+	struct redis_node *last;	/* who answered last */
+	unsigned int ports[LEDGER_PORTS_MAX];	/* where nodes listen, or may after a failover */
+	size_t n_ports;
+	int64_t deadline_ms;	/* of this operation */
+};
+
+struct redis_command {
+	int argc;
+	const char *argv[REDIS_ARGS_MAX];
+	size_t len[REDIS_ARGS_MAX];
+};
+
+static inline struct redis *
+redis_of(struct store *store)
+{
+	return (struct redis *)store;
+}
+
+/* redis_command.c: commands and keys */
+void redis_arg(struct redis_command *c, const void *bytes, size_t len);
+void redis_word(struct redis_command *c, const char *word);
+/* A number; text (24 bytes) has to live as long as the command. */
+void redis_number(struct redis_command *c, char text[24], int64_t n);
+void redis_key(char key[REDIS_KEY_MAX], const struct fingerprint *fp);
+/* "dedup-lda:{BB}:what" */
+void redis_bucket_key(char key[REDIS_KEY_MAX], unsigned int bucket, const char *what);
+bool redis_is_string(const redisReply *reply);
+/* The i-th of an array, or NULL: there is none, or it is of another type. */
+const redisReply *redis_element(const redisReply *reply, size_t i, int type);
+
+/* redis_link.c. All return 0 or -1; after -1 the link is closed. */
+int redis_link_open(struct redis_link *l, const struct host_addresses *to, int64_t until, const char *name, struct err *err);
+void redis_link_close(struct redis_link *l);
+/* Has nobody closed it while it was not used? */
+bool redis_link_is_idle(const struct redis_link *l);
+/* *whole: the command was sent to its last byte, so it may be carried out. */
+int redis_link_send(struct redis_link *l, const struct redis_command *c, int64_t until, bool *whole, const char *name, struct err *err);
+/* The reply is the caller's, for freeReplyObject(). It may be one that says an error. */
+int redis_link_receive(struct redis_link *l, int64_t until, redisReply **reply, const char *name, struct err *err);
+/* Both, for what may be asked twice. */
+int redis_link_ask(struct redis_link *l, const struct redis_command *c, int64_t until, redisReply **reply, const char *name,
+    struct err *err);
+/* What a server says, as an error may show it. */
+int redis_said(const char *name, const redisReply *reply, struct err *err);
+
+/* redis_node.c */
+/* The node at this place, made if it is new. NULL with err filled. */
+struct redis_node *redis_node_at(struct redis *r, const struct redis_host *host, size_t *index, struct err *err);
+void redis_node_free(struct redis_node *node);
+/* Connected, and logged in if `login`. Returns 0 or -1. */
+int redis_node_open(struct redis *r, struct redis_node *node, bool login, struct err *err);
+int redis_node_log_in(struct redis *r, struct redis_node *node, struct err *err);
+/* And its settings are those of a server that keeps a ledger. Returns 0 or -1; *again: another one, or the same later, may do. */
+int redis_node_ready(struct redis *r, struct redis_node *node, bool *again, struct err *err);
+int redis_node_ask(struct redis *r, struct redis_node *node, const struct redis_command *c, redisReply **reply, struct err *err);
+void redis_add_port(struct redis *r, unsigned int port);
+/* When to give up something after which there is something else to try. */
+int64_t redis_half(const struct redis *r);
+/* Can another server take over from one that fails? */
+bool redis_has_others(const struct redis *r);
+
+/* redis_check.c: is this server fit to keep a ledger? Returns 0 or -1; *again as above. */
+int redis_check(struct redis *r, struct redis_node *node, bool *again, struct err *err);
+
+/* redis_sentinel.c, redis_cluster.c: who serves what. Return 0 or -1. */
+int redis_sentinel_map(struct redis *r, struct err *err);
+int redis_cluster_map(struct redis *r, struct err *err);
+/* The node that "MOVED 1234 host:port" or "ASK 1234 host:port" names. NULL with err filled. */
+struct redis_node *redis_cluster_named(struct redis *r, const struct redis_node *by, const char *text, size_t *index, struct err *err);
+
+/* redis_call.c */
+enum redis_result {
+	REDIS_DONE,	/* there is a reply, and it is no error */
+	REDIS_NOTHING,	/* nothing was changed */
+	REDIS_LOST	/* the command was sent, and what became of it is not known */
+};
+/* Begins an operation: from here on its time runs. */
+void redis_begin(struct redis *r);
+/* A node that is ready to serve a bucket. Waits for a failover, to the deadline. NULL with err filled. */
+struct redis_node *redis_reach(struct redis *r, unsigned int bucket, struct err *err);
+/* Who serves what is known. Returns 0 or -1. */
+int redis_map(struct redis *r, struct err *err);
+/* Carry out a command on the node that serves the bucket; twice: it does no harm to do so again. */
+enum redis_result redis_call(struct redis *r, unsigned int bucket, const struct redis_command *c, bool twice, redisReply **reply,
+    struct err *err);
+/* What this connection, or what anybody wrote on this node is on disk. For nodes that wait. Return 0 or -1. */
+int redis_node_wait(struct redis *r, struct redis_node *node, struct err *err);
+int redis_node_sync(struct redis *r, size_t index, struct err *err);
+
+/* redis_script.c */
+enum redis_script { REDIS_PUT, REDIS_NOTE, REDIS_SCRIPTS };
+/* As redis_call(); c has keys and arguments alone. */
+enum redis_result redis_run(struct redis *r, unsigned int bucket, enum redis_script script, int keys, const struct redis_command *c,
+    redisReply **reply, struct err *err);
+
+/* redis_frame.c */
+/* The frame of this key among all; returns 1 found, 0 there is none, -1: these are no frames of ours. */
+int redis_frame_find(const void *all, size_t len, const struct fingerprint *key, struct store_value *value);
+/* Visit them all; the first bytes of their keys are prefix's. As store_visit; -1 with err filled also for what are no frames. */
+int redis_frames_each(const void *all, size_t len, const struct fingerprint *prefix, store_visit *visit, void *arg, struct err *err);
+/* When a record is to go by itself; 0: never. */
+uint32_t redis_expiry(const struct redis *r, const struct store_value *value, bool pending, int64_t now);
+
+/* redis_walk.c, redis_events.c */
+int redis_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg,
+    struct err *err);
+int redis_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err);
+int redis_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);
+int redis_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err);
+int redis_fill(struct store *store, size_t n, store_item *item, void *arg, uint64_t *added, struct err *err);
+void redis_note(struct store *store, const struct event *event);
+int redis_each_event(struct store *store, event_visit *visit, void *arg, struct err *err);
+int redis_stat(struct store *store, struct ledger_stat *stat, struct err *err);
+/* Without the zeroes at its end; returns its length. */
+size_t redis_event(unsigned char slot[EVENT_SLOT], const struct event *event);
+uint32_t redis_events_kept(const struct redis *r);	/* in one bucket */
+
+/* store_redis.c */
+enum store_result redis_get(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err);
+enum store_result redis_put(struct store *store, const struct fingerprint *key, const struct store_value *expected,
+    const struct store_value *value, bool durable, bool pending, struct store_value *now, struct err *err);
+enum store_result redis_remove(struct store *store, const struct fingerprint *key, const struct store_value *expected, struct err *err);
+
+#endif

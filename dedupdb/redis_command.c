@@ -1,0 +1,57 @@
+/* Commands, keys, and what replies must look like. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "redis.h"
+
+#define PREFIX "dedup-lda"
+#define PREFIX_BYTES (FINGERPRINT_TAG / 2)
+
+void
+redis_arg(struct redis_command *c, const void *bytes, size_t len)
+{
+	c->argv[c->argc] = bytes;
+	c->len[c->argc++] = len;
+}
+
+void
+redis_word(struct redis_command *c, const char *word)
+{
+	redis_arg(c, word, strlen(word));
+}
+
+void
+redis_number(struct redis_command *c, char text[24], int64_t n)
+{
+	snprintf(text, 24, "%" PRId64, n);
+	redis_word(c, text);
+}
+
+void
+redis_key(char key[REDIS_KEY_MAX], const struct fingerprint *fp)
+{
+	char hex[FINGERPRINT_HEX];
+
+	fingerprint_hex(fp, hex);
+	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%.2s}:%.*s", hex, 2 * PREFIX_BYTES, hex);
+}
+
+void
+redis_bucket_key(char key[REDIS_KEY_MAX], unsigned int bucket, const char *what)
+{
+	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%02x}:%s", bucket, what);
+}
+
+bool
+redis_is_string(const redisReply *reply)
+{
+	return reply->type == REDIS_REPLY_STRING;
+}
+
+const redisReply *
+redis_element(const redisReply *reply, size_t i, int type)
+{
+	if (reply->type != REDIS_REPLY_ARRAY || i >= reply->elements || reply->element[i]->type != type)
+		return NULL;
+	return reply->element[i];
+}

@@ -1,0 +1,183 @@
+/* Events of a ledger in Redis, and what is counted there: in each bucket, the newest. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis.h"
+
+uint32_t
+redis_events_kept(const struct redis *r)
+{
+	return (r->history + REDIS_BUCKETS - 1) / REDIS_BUCKETS;
+}
+
+/* Numbers are given when events are read: here nobody knows the number of the last one. */
+size_t
+redis_event(unsigned char slot[EVENT_SLOT], const struct event *event)
+{
+	size_t len = EVENT_SLOT;
+
+	event_encode(event, slot);
+	while (len > 0 && slot[len - 1] == 0)
+		len--;
+	return len;
+}
+
+/* What was delivered while there was no ledger has nowhere to go, and must not wait for one. */
+void
+redis_note(struct store *store, const struct event *event)
+{
+	struct redis *r = redis_of(store);
+	unsigned int bucket = event->fp.bytes[0];
+	char events[REDIS_KEY_MAX], counts[REDIS_KEY_MAX], kept[24];
+	unsigned char slot[EVENT_SLOT];
+	struct redis_command c = { .argc = 0 };
+	redisReply *reply;
+
+	if (r->failed && event->kind == EVENT_UNRECORDED)
+		return;
+	redis_bucket_key(events, bucket, "events");
+	redis_bucket_key(counts, bucket, "counts");
+	redis_word(&c, events);
+	redis_word(&c, counts);
+	redis_arg(&c, slot, r->history > 0 ? redis_event(slot, event) : 0);
+	redis_number(&c, kept, redis_events_kept(r));
+	redis_word(&c, event->kind == EVENT_DUPLICATE ? "1" : "0");
+	redis_begin(r);
+	if (redis_run(r, bucket, REDIS_NOTE, 2, &c, &reply, NULL) == REDIS_DONE)
+		freeReplyObject(reply);
+}
+
+struct events {
+	struct event *all;
+	size_t n, size;
+	uint64_t noted;		/* ever */
+};
+
+static int
+add_event(struct events *e, const redisReply *from, struct err *err)
+{
+	unsigned char slot[EVENT_SLOT] = { 0 };
+	struct event *grown;
+	size_t size;
+
+	if (!redis_is_string(from) || from->len > sizeof(slot))
+		return 0;
+	memcpy(slot, from->str, from->len);
+	if (e->n == e->size) {
+		size = e->size == 0 ? 256 : 2 * e->size;
+		grown = reallocarray(e->all, size, sizeof(*grown));
+		if (grown == NULL)
+			return err_sys(err, "read events of ledger", NULL);
+		e->all = grown;
+		e->size = size;
+	}
+	if (event_decode(&e->all[e->n], slot) == 0)
+		e->n++;
+	return 0;
+}
+
+static int
+ask_bucket(struct redis *r, unsigned int bucket, const char *what, const char *command, const char *one, const char *two,
+    redisReply **reply, struct err *err)
+{
+	struct redis_command c = { .argc = 0 };
+	char key[REDIS_KEY_MAX];
+
+	redis_bucket_key(key, bucket, what);
+	redis_word(&c, command);
+	redis_word(&c, key);
+	redis_word(&c, one);
+	redis_word(&c, two);
+	redis_begin(r);
+	if (redis_call(r, bucket, &c, true, reply, err) != REDIS_DONE) {
+		freeReplyObject(*reply);
+		return -1;
+	}
+	if ((*reply)->type == REDIS_REPLY_ARRAY)
+		return 0;
+	(void)redis_said(r->last->name, *reply, err);
+	freeReplyObject(*reply);
+	return -1;
+}
+
+/* Adds a bucket's counts. */
+static int
+read_counts(struct redis *r, unsigned int bucket, uint64_t *noted, uint64_t *duplicates, struct err *err)
+{
+	const redisReply *number;
+	redisReply *reply;
+
+	if (ask_bucket(r, bucket, "counts", "HMGET", "noted", "duplicates", &reply, err) == -1)
+		return -1;
+	number = redis_element(reply, 0, REDIS_REPLY_STRING);
+	*noted += number != NULL ? strtoull(number->str, NULL, 10) : 0;
+	number = redis_element(reply, 1, REDIS_REPLY_STRING);
+	*duplicates += number != NULL ? strtoull(number->str, NULL, 10) : 0;
+	freeReplyObject(reply);
+	return 0;
+}
+
+static int
+read_bucket(struct redis *r, unsigned int bucket, struct events *e, struct err *err)
+{
+	uint64_t duplicates;
+	redisReply *reply;
+	size_t i;
+	int ret = 0;
+
+	if (ask_bucket(r, bucket, "events", "LRANGE", "0", "-1", &reply, err) == -1)
+		return -1;
+	for (i = 0; ret == 0 && i < reply->elements; i++)
+		ret = add_event(e, reply->element[i], err);
+	freeReplyObject(reply);
+	return ret == 0 ? read_counts(r, bucket, &e->noted, &duplicates, err) : -1;
+}
+
+/* By time. In one second, as they were read: the order inside of a bucket is known. */
+static int
+by_time(const void *a, const void *b)
+{
+	const struct event *x = a, *y = b;
+
+	if (x->time != y->time)
+		return x->time < y->time ? -1 : 1;
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+int
+redis_each_event(struct store *store, event_visit *visit, void *arg, struct err *err)
+{
+	struct redis *r = redis_of(store);
+	struct events e = { .all = NULL };
+	unsigned int bucket;
+	uint64_t gone;
+	size_t i;
+	int ret = 0;
+
+	for (bucket = 0; ret == 0 && bucket < REDIS_BUCKETS; bucket++)
+		ret = read_bucket(r, bucket, &e, err);
+	for (i = 0; i < e.n; i++)
+		e.all[i].number = i;
+	if (e.n > 0)
+		qsort(e.all, e.n, sizeof(*e.all), by_time);
+	gone = e.noted > e.n ? e.noted - e.n : 0;
+	for (i = 0; ret == 0 && i < e.n; i++) {
+		e.all[i].number = gone + i + 1;
+		ret = visit(arg, &e.all[i], err);
+	}
+	free(e.all);
+	return ret == -1 ? -1 : 0;
+}
+
+int
+redis_stat(struct store *store, struct ledger_stat *stat, struct err *err)
+{
+	uint64_t noted = 0;
+	unsigned int bucket;
+
+	for (bucket = 0; bucket < REDIS_BUCKETS; bucket++)
+		if (read_counts(redis_of(store), bucket, &noted, &stat->duplicates, err) == -1)
+			return -1;
+	stat->exists = true;
+	return 0;
+}

@@ -1,0 +1,82 @@
+/* Frames: the records whose fingerprints begin alike, as one value. See redis.h. */
+#include <string.h>
+
+#include "pack.h"
+#include "redis.h"
+
+#define PREFIX_BYTES (FINGERPRINT_TAG / 2)
+#define REST_BYTES (FINGERPRINT_BYTES - PREFIX_BYTES)
+
+struct frame {
+	unsigned char rest[REST_BYTES];
+	const unsigned char *record;	/* borrowed */
+	size_t len;
+};
+
+/* Returns 1, 0 at the end, -1: this is no frame, or holds what is longer than a record. */
+static int
+next(struct unpacker *u, struct frame *frame)
+{
+	if (u->left == 0)
+		return 0;
+	unpack_bytes(u, frame->rest, sizeof(frame->rest));
+	(void)unpack_int(u, 4);
+	frame->record = unpack_string(u, &frame->len);
+	return u->bad || frame->len > RECORD_MAX ? -1 : 1;
+}
+
+static void
+copy(struct store_value *value, const struct frame *frame)
+{
+	value->len = frame->len;
+	memcpy(value->bytes, frame->record, frame->len);
+}
+
+int
+redis_frame_find(const void *all, size_t len, const struct fingerprint *key, struct store_value *value)
+{
+	struct unpacker u = { .bytes = all, .left = len };
+	struct frame frame;
+	int ret;
+
+	while ((ret = next(&u, &frame)) == 1)
+		if (memcmp(frame.rest, key->bytes + PREFIX_BYTES, REST_BYTES) == 0) {
+			copy(value, &frame);
+			break;
+		}
+	return ret;
+}
+
+int
+redis_frames_each(const void *all, size_t len, const struct fingerprint *prefix, store_visit *visit, void *arg, struct err *err)
+{
+	struct unpacker u = { .bytes = all, .left = len };
+	struct fingerprint key = *prefix;
+	struct store_value value;
+	struct frame frame;
+	int ret;
+
+	while ((ret = next(&u, &frame)) == 1) {
+		memcpy(key.bytes + PREFIX_BYTES, frame.rest, REST_BYTES);
+		copy(&value, &frame);
+		ret = visit(arg, &key, &value, err);
+		if (ret != 0)
+			return ret;
+	}
+	return ret == -1 ? err_set(err, STATUS_CORRUPT, "ledger: a value in Redis is damaged") : 0;
+}
+
+/* The window counts from the first delivery. What is old already, or has no time, stays for a while, too. */
+uint32_t
+redis_expiry(const struct redis *r, const struct store_value *value, bool pending, int64_t now)
+{
+	struct record record;
+	int64_t first = now, until;
+
+	if (pending)
+		return 0;
+	if (record_decode(&record, value->bytes, value->len) == 0 && record.first < now)
+		first = record.first;
+	until = (first + r->window > now ? first + r->window : now) + REDIS_MARGIN;
+	return until > UINT32_MAX ? UINT32_MAX : (uint32_t)until;
+}

@@ -1,0 +1,386 @@
+/* Walks through a ledger in Redis: SCAN on each master, so in no order. What is there all the time is visited, perhaps twice. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis.h"
+
+#define KEYS_AT_ONCE "512"
+#define VALUES_AT_ONCE 128	/* commands that are sent before the first answer is read */
+#define PENDING_AT_ONCE "4"	/* of each bucket, the oldest */
+#define PREFIX_BYTES (FINGERPRINT_TAG / 2)
+#define TICK_EVERY 1024
+
+struct walk {
+	struct redis *r;
+	unsigned int bucket;		/* one of this node's */
+	struct redis_node *node;	/* NULL: not asked yet */
+	const struct fingerprint *from, *to;
+	store_visit *visit;
+	void *arg;
+	struct err *err;
+};
+
+static int
+hex_digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The fingerprints of a key's records begin like this. Returns 0, or -1: it is no key of records. */
+static int
+parse_key(const redisReply *key, struct fingerprint *prefix)
+{
+	char whole[REDIS_KEY_MAX];
+	const char *digits;
+	int i, high, low;
+
+	memset(prefix, 0, sizeof(*prefix));
+	if (!redis_is_string(key) || key->len < 2 * PREFIX_BYTES || strlen(key->str) != key->len)
+		return -1;
+	digits = key->str + key->len - (size_t)(2 * PREFIX_BYTES);
+	for (i = 0; i < PREFIX_BYTES; i++) {
+		high = hex_digit(digits[2 * i]);
+		low = hex_digit(digits[2 * i + 1]);
+		if (high == -1 || low == -1)
+			return -1;
+		prefix->bytes[i] = (unsigned char)(high << 4 | low);
+	}
+	redis_key(whole, prefix);
+	return strcmp(whole, key->str) == 0 ? 0 : -1;
+}
+
+static bool
+outside(const struct walk *w, const struct fingerprint *key)
+{
+	return memcmp(key, w->from, sizeof(*key)) < 0 || memcmp(key, w->to, sizeof(*key)) > 0;
+}
+
+static int
+visit_inside(void *arg, const struct fingerprint *key, const struct store_value *value, struct err *err)
+{
+	struct walk *w = arg;
+
+	return outside(w, key) ? 0 : w->visit(w->arg, key, value, err);
+}
+
+static int
+visit_value(struct walk *w, const struct fingerprint *prefix, const redisReply *value)
+{
+	if (value->type == REDIS_REPLY_NIL)
+		return 0;
+	if (!redis_is_string(value))
+		return redis_said(w->node->name, value, w->err);
+	return redis_frames_each(value->str, value->len, prefix, visit_inside, w, w->err);
+}
+
+static void
+get_command(struct redis_command *c, char key[REDIS_KEY_MAX], const struct fingerprint *prefix)
+{
+	redis_key(key, prefix);
+	c->argc = 0;
+	redis_word(c, "GET");
+	redis_word(c, key);
+}
+
+/* The values of one key, wherever it is. */
+static int
+visit_key(struct walk *w, const struct fingerprint *prefix)
+{
+	struct redis_command c;
+	char key[REDIS_KEY_MAX];
+	redisReply *reply;
+	int ret;
+
+	get_command(&c, key, prefix);
+	redis_begin(w->r);
+	if (redis_call(w->r, prefix->bytes[0], &c, true, &reply, w->err) != REDIS_DONE) {
+		freeReplyObject(reply);
+		return -1;
+	}
+	w->node = w->r->last;
+	ret = visit_value(w, prefix, reply);
+	freeReplyObject(reply);
+	return ret;
+}
+
+/* Ask for many together. Those that a cluster has moved meanwhile are asked for one by one. */
+static int
+visit_keys(struct walk *w, const struct fingerprint *prefixes, size_t n)
+{
+	redisReply *replies[VALUES_AT_ONCE] = { NULL };
+	struct redis_command c;
+	char key[REDIS_KEY_MAX];
+	size_t i, got = 0;
+	bool whole;
+	int ret = 0;
+
+	redis_begin(w->r);
+	for (i = 0; ret == 0 && i < n; i++) {
+		get_command(&c, key, &prefixes[i]);
+		ret = redis_link_send(&w->node->link, &c, w->r->deadline_ms, &whole, w->node->name, w->err);
+	}
+	for (; ret == 0 && got < n; got += ret == 0)
+		ret = redis_link_receive(&w->node->link, w->r->deadline_ms, &replies[got], w->node->name, w->err);
+	for (i = 0; ret == 0 && i < got; i++)
+		ret = replies[i]->type == REDIS_REPLY_ERROR ? visit_key(w, &prefixes[i]) : visit_value(w, &prefixes[i], replies[i]);
+	for (i = 0; i < got; i++)
+		freeReplyObject(replies[i]);
+	return ret;
+}
+
+static int
+visit_batch(struct walk *w, const redisReply *keys)
+{
+	struct fingerprint prefixes[VALUES_AT_ONCE];
+	size_t i, n = 0;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < keys->elements; i++) {
+		if (parse_key(keys->element[i], &prefixes[n]) == 0)
+			n++;
+		if (n == VALUES_AT_ONCE || (n > 0 && i + 1 == keys->elements)) {
+			ret = visit_keys(w, prefixes, n);
+			n = 0;
+		}
+	}
+	return ret;
+}
+
+/* A cursor means nothing to another server. */
+static int
+scan_once(struct walk *w, char cursor[24], redisReply **reply)
+{
+	struct redis_command c = { .argc = 0 };
+
+	redis_word(&c, "SCAN");
+	redis_word(&c, cursor);
+	redis_word(&c, "MATCH");
+	redis_word(&c, "dedup-lda:{??}:????????????????");
+	redis_word(&c, "COUNT");
+	redis_word(&c, KEYS_AT_ONCE);
+	redis_begin(w->r);
+	if (redis_call(w->r, w->bucket, &c, true, reply, w->err) != REDIS_DONE)
+		return -1;
+	if (w->node != NULL && w->node != w->r->last)
+		return err_set(w->err, STATUS_TEMP, "%s: another server took over while its records were read", w->node->name);
+	w->node = w->r->last;
+	return 0;
+}
+
+static int
+scan_node(struct walk *w)
+{
+	const redisReply *next, *keys;
+	redisReply *reply;
+	char cursor[24] = "0";
+	int ret;
+
+	do {
+		ret = scan_once(w, cursor, &reply);
+		if (ret == 0) {
+			next = redis_element(reply, 0, REDIS_REPLY_STRING);
+			keys = redis_element(reply, 1, REDIS_REPLY_ARRAY);
+			if (next == NULL || keys == NULL || next->len >= sizeof(cursor))
+				ret = redis_said(w->node->name, reply, w->err);
+			else {
+				memcpy(cursor, next->str, next->len + 1);
+				ret = visit_batch(w, keys);
+			}
+		}
+		freeReplyObject(reply);
+	} while (ret == 0 && strcmp(cursor, "0") != 0);
+	return ret;
+}
+
+/* Has a bucket before this one the same node? */
+static bool
+is_visited(const struct redis *r, const uint16_t *owner, unsigned int bucket)
+{
+	unsigned int i;
+
+	(void)r;
+	for (i = 0; i < bucket; i++)
+		if (owner[i] == owner[bucket])
+			return true;
+	return false;
+}
+
+static int
+scan_all(struct walk *w)
+{
+	uint16_t owner[REDIS_BUCKETS];
+	unsigned int i;
+	int ret = 0;
+
+	redis_begin(w->r);
+	if (redis_reach(w->r, 0, w->err) == NULL)
+		return -1;
+	memcpy(owner, w->r->owner, sizeof(owner));
+	for (i = 0; ret == 0 && i < REDIS_BUCKETS; i++) {
+		if (is_visited(w->r, owner, i))
+			continue;
+		w->bucket = i;
+		w->node = NULL;
+		ret = scan_node(w);
+	}
+	return ret;
+}
+
+int
+redis_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg,
+    struct err *err)
+{
+	struct walk w = { .r = redis_of(store), .from = from, .to = to, .visit = visit, .arg = arg, .err = err };
+	struct fingerprint prefix = { { 0 } };
+
+	memcpy(prefix.bytes, from->bytes, PREFIX_BYTES);
+	return memcmp(from->bytes, to->bytes, PREFIX_BYTES) == 0 ? visit_key(&w, &prefix) : scan_all(&w);
+}
+
+static int
+visit_pending(struct store *store, const redisReply *member, store_visit *visit, void *arg, struct err *err)
+{
+	struct store_value value;
+	struct fingerprint key;
+
+	if (!redis_is_string(member) || member->len != sizeof(key.bytes))
+		return 0;
+	memcpy(key.bytes, member->str, sizeof(key.bytes));
+	switch (redis_get(store, &key, &value, err)) {
+	case STORE_OK:
+		return visit(arg, &key, &value, err);
+	case STORE_ABSENT:
+		return 0;
+	default:
+		return -1;
+	}
+}
+
+int
+redis_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err)
+{
+	struct redis *r = redis_of(store);
+	struct redis_command c;
+	char key[REDIS_KEY_MAX];
+	unsigned int bucket;
+	redisReply *reply;
+	size_t i;
+	int ret = 0;
+
+	for (bucket = 0; ret == 0 && bucket < REDIS_BUCKETS; bucket++) {
+		c.argc = 0;
+		redis_bucket_key(key, bucket, "pending");
+		redis_word(&c, "ZRANGE");
+		redis_word(&c, key);
+		redis_word(&c, "0");
+		redis_word(&c, PENDING_AT_ONCE);
+		redis_begin(r);
+		if (redis_call(r, bucket, &c, true, &reply, err) != REDIS_DONE)
+			ret = -1;
+		for (i = 0; ret == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
+			ret = visit_pending(store, reply->element[i], visit, arg, err);
+		freeReplyObject(reply);
+	}
+	return ret;
+}
+
+struct prune {
+	struct store *store;
+	store_expired *expired;
+	void *arg;
+	uint64_t *deleted;
+};
+
+static int
+prune_one(void *arg, const struct fingerprint *key, const struct store_value *value, struct err *err)
+{
+	struct prune *p = arg;
+
+	if (!p->expired(p->arg, value->bytes, value->len))
+		return 0;
+	switch (redis_remove(p->store, key, value, err)) {
+	case STORE_OK:
+		(*p->deleted)++;
+		return 0;
+	case STORE_FAILED:
+		return -1;
+	default:
+		return 0;
+	}
+}
+
+static const struct fingerprint lowest;
+
+static struct fingerprint
+highest(void)
+{
+	struct fingerprint fp;
+
+	memset(&fp, 0xff, sizeof(fp));
+	return fp;
+}
+
+int
+redis_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err)
+{
+	struct prune p = { store, expired, arg, deleted };
+	struct fingerprint last = highest();
+
+	return redis_each(store, &lowest, &last, prune_one, &p, err) == -1 ? -1 : 0;
+}
+
+struct count {
+	struct counters *counters;
+	store_tick *tick;
+	void *arg;
+	uint64_t done;
+};
+
+static int
+count_one(void *arg, const struct fingerprint *key, const struct store_value *value, struct err *err)
+{
+	struct count *c = arg;
+
+	(void)key;
+	(void)err;
+	counters_add(c->counters, value->bytes, value->len);
+	return ++c->done % TICK_EVERY == 0 ? c->tick(c->arg, c->done) : 0;
+}
+
+/* Records go by themselves, so nobody could keep count of them. */
+int
+redis_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err)
+{
+	struct count c = { counters, tick, arg, 0 };
+	struct fingerprint last = highest();
+
+	memset(counters, 0, sizeof(*counters));
+	return redis_each(store, &lowest, &last, count_one, &c, err) == -1 ? -1 : 0;
+}
+
+static int
+fill_one(struct redis *r, const struct fingerprint *key, const struct store_value *value, uint64_t *added, struct err *err)
+{
+	struct store_value there;
+	enum store_result result = redis_put(&r->base, key, NULL, value, false, false, &there, err);
+
+	if (result == STORE_CONFLICT && r->expired(r->expired_arg, there.bytes, there.len))
+		result = redis_put(&r->base, key, &there, value, false, false, &there, err);
+	*added += result == STORE_OK;
+	return result == STORE_FAILED || result == STORE_UNDECIDED ? -1 : 0;
+}
+
+int
+redis_fill(struct store *store, size_t n, store_item *item, void *arg, uint64_t *added, struct err *err)
+{
+	struct store_value value;
+	struct fingerprint key;
+	size_t i;
+	int ret = 0;
+
+	for (i = 0; ret == 0 && i < n; i++) {
+		item(arg, i, &key, &value);
+		ret = fill_one(redis_of(store), &key, &value, added, err);
+	}
+	return ret;
+}

@@ -1,0 +1,272 @@
+/* The ledger in Redis or Valkey, for all hosts of a site: see redis.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "redis.h"
+
+static void
+redis_close(struct store **store)
+{
+	struct redis *r = redis_of(*store);
+	size_t i;
+
+	for (i = 0; i < r->n_nodes; i++)
+		redis_node_free(r->nodes[i]);
+	free(r->nodes);
+	if (r->password != NULL)
+		explicit_bzero(r->password, strlen(r->password));
+	free(r->password);
+	free(r);
+	*store = NULL;
+}
+
+/* The hosts of the URL are the first nodes; a socket is one of host "". */
+static int
+make_nodes(struct redis *r, struct err *err)
+{
+	unsigned int i;
+
+	for (i = 0; i < r->url.n || (i == 0 && r->url.kind == REDIS_UNIX); i++)
+		if (redis_node_at(r, &r->url.hosts[i], NULL, err) == NULL)
+			return -1;
+	return 0;
+}
+
+/* Nothing is connected to before the first use. */
+static int
+redis_open(struct store **store, const struct store_options *options, struct err *err)
+{
+	const struct ledger_options *ledger = options->ledger;
+	struct redis_url url;
+	struct redis *r;
+
+	if (redis_url_parse(&url, ledger->url, err) == -1)
+		return -1;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		return err_sys(err, "open ledger", NULL);
+	r->base.ops = &store_redis;
+	r->url = url;
+	r->timeout_ms = ledger->timeout_ms;
+	r->window = ledger->window;
+	r->history = ledger->history;
+	r->lookup = ledger->lookup;
+	r->expired = options->expired;
+	r->expired_arg = options->expired_arg;
+	r->mapped = !redis_has_others(r);
+	*store = &r->base;
+	if (ledger->password != NULL)
+		r->password = strdup(ledger->password);
+	if ((ledger->password != NULL && r->password == NULL)) {
+		err_sys(err, "open ledger", NULL);
+		redis_close(store);
+		return -1;
+	}
+	if (make_nodes(r, err) == 0)
+		return 0;
+	redis_close(store);
+	return -1;
+}
+
+/* Behind a sandbox no name can be looked up. */
+static void
+look_up_all(struct redis *r)
+{
+	struct redis_node *node;
+	size_t i;
+
+	for (i = 0; i < r->n_nodes && r->lookup != NULL; i++) {
+		node = r->nodes[i];
+		if (node->addresses.n == 0 && clock_ms() < r->deadline_ms)
+			(void)r->lookup(&node->addresses, node->host.name, node->host.port, (int)(r->deadline_ms - clock_ms()), NULL);
+	}
+}
+
+static int
+redis_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
+{
+	struct redis *r = redis_of(store);
+	int ret;
+
+	redis_begin(r);
+	ret = redis_reach(r, 0, err) == NULL ? -1 : 0;
+	if (redis_has_others(r))
+		look_up_all(r);
+	needs->n_ports = r->n_ports;
+	memcpy(needs->ports, r->ports, sizeof(r->ports));
+	return ret;
+}
+
+static enum store_result
+damaged(const struct redis *r, struct err *err)
+{
+	err_set(err, STATUS_CORRUPT, "%s: a value of this ledger is damaged", r->last->name);
+	return STORE_FAILED;
+}
+
+enum store_result
+redis_get(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
+{
+	struct redis *r = redis_of(store);
+	struct redis_command c = { .argc = 0 };
+	enum store_result result = STORE_ABSENT;
+	char name[REDIS_KEY_MAX];
+	redisReply *reply;
+	int found = 0;
+
+	redis_key(name, key);
+	redis_word(&c, "GET");
+	redis_word(&c, name);
+	redis_begin(r);
+	if (redis_call(r, key->bytes[0], &c, true, &reply, err) != REDIS_DONE) {
+		freeReplyObject(reply);
+		return STORE_FAILED;
+	}
+	if (reply->type != REDIS_REPLY_NIL)
+		found = redis_is_string(reply) ? redis_frame_find(reply->str, reply->len, key, value) : -1;
+	if (found == 1) {
+		result = STORE_OK;
+		r->last->unsynced = r->last->waits;
+	} else if (found == -1)
+		result = damaged(r, err);
+	freeReplyObject(reply);
+	return result;
+}
+
+/* Names and numbers that a put's command borrows. */
+struct put {
+	char keys[4][REDIS_KEY_MAX], expiry[24], now[24], kept[24];
+	unsigned char slot[EVENT_SLOT];
+	struct redis_command c;
+};
+
+/* value NULL: remove. redis_script.c says what the arguments mean. */
+static void
+make_put(struct put *p, const struct redis *r, const struct fingerprint *key, const struct store_value *expected,
+    const struct store_value *value, bool pending)
+{
+	const struct event *event = r->history > 0 ? r->base.event : NULL;
+	int64_t now = clock_now();
+	int i;
+
+	redis_key(p->keys[0], key);
+	redis_bucket_key(p->keys[1], key->bytes[0], "pending");
+	redis_bucket_key(p->keys[2], key->bytes[0], "events");
+	redis_bucket_key(p->keys[3], key->bytes[0], "counts");
+	p->c.argc = 0;
+	for (i = 0; i < 4; i++)
+		redis_word(&p->c, p->keys[i]);
+	redis_arg(&p->c, key->bytes + FINGERPRINT_TAG / 2, FINGERPRINT_BYTES - FINGERPRINT_TAG / 2);
+	redis_word(&p->c, expected != NULL ? "same" : "none");
+	redis_arg(&p->c, expected != NULL ? (const void *)expected->bytes : "", expected != NULL ? expected->len : 0);
+	redis_arg(&p->c, value != NULL ? (const void *)value->bytes : "", value != NULL ? value->len : 0);
+	redis_number(&p->c, p->expiry, value != NULL ? redis_expiry(r, value, pending, now) : 0);
+	redis_number(&p->c, p->now, now);
+	redis_word(&p->c, pending ? "1" : "0");
+	redis_arg(&p->c, key->bytes, FINGERPRINT_BYTES);
+	redis_arg(&p->c, p->slot, event != NULL ? redis_event(p->slot, event) : 0);
+	redis_number(&p->c, p->kept, redis_events_kept(r));
+}
+
+static enum store_result
+read_put(const struct redis *r, const redisReply *reply, struct store_value *now, struct err *err)
+{
+	const redisReply *said = redis_element(reply, 0, REDIS_REPLY_INTEGER), *there = redis_element(reply, 1, REDIS_REPLY_STRING);
+
+	if (said != NULL && said->integer == 0)
+		return STORE_OK;
+	if (said != NULL && said->integer == 2)
+		return STORE_ABSENT;
+	if (said != NULL && said->integer == 1 && there != NULL && there->len <= RECORD_MAX) {
+		if (now != NULL) {
+			now->len = there->len;
+			memcpy(now->bytes, there->str, there->len);
+		}
+		return STORE_CONFLICT;
+	}
+	(void)redis_said(r->last->name, reply, err);
+	return STORE_UNDECIDED;
+}
+
+static enum store_result
+change(struct redis *r, const struct fingerprint *key, const struct store_value *expected, const struct store_value *value, bool durable,
+    bool pending, struct store_value *now, struct err *err)
+{
+	enum store_result result;
+	redisReply *reply;
+	struct put p;
+
+	make_put(&p, r, key, expected, value, pending);
+	redis_begin(r);
+	switch (redis_run(r, key->bytes[0], REDIS_PUT, 4, &p.c, &reply, err)) {
+	case REDIS_NOTHING:
+		return STORE_FAILED;
+	case REDIS_LOST:
+		return STORE_UNDECIDED;
+	case REDIS_DONE:
+		break;
+	}
+	result = read_put(r, reply, now, err);
+	freeReplyObject(reply);
+	if (r->last->waits && result == STORE_OK && durable)
+		result = redis_node_wait(r, r->last, err) == 0 ? STORE_OK : STORE_UNDECIDED;
+	else if (r->last->waits)
+		r->last->unsynced = true;
+	return result;
+}
+
+enum store_result
+redis_put(struct store *store, const struct fingerprint *key, const struct store_value *expected, const struct store_value *value,
+    bool durable, bool pending, struct store_value *now, struct err *err)
+{
+	return change(redis_of(store), key, expected, value, durable, pending, now, err);
+}
+
+enum store_result
+redis_remove(struct store *store, const struct fingerprint *key, const struct store_value *expected, struct err *err)
+{
+	enum store_result result = change(redis_of(store), key, expected, NULL, false, false, NULL, err);
+
+	return result == STORE_UNDECIDED ? STORE_FAILED : result;
+}
+
+/* Nothing is to be done where each answer comes after the disk's. */
+static int
+redis_sync(struct store *store, struct err *err)
+{
+	struct redis *r = redis_of(store);
+	size_t i;
+	int ret = 0;
+
+	redis_begin(r);
+	for (i = 0; ret == 0 && i < r->n_nodes; i++)
+		if (r->nodes[i]->unsynced)
+			ret = redis_node_sync(r, i, err);
+	return ret;
+}
+
+static void
+redis_crashed(const struct store *store)
+{
+	(void)store;
+}
+
+const struct store_ops store_redis = {
+	.name = "redis",
+	.open = redis_open,
+	.close = redis_close,
+	.prepare = redis_prepare,
+	.get = redis_get,
+	.put = redis_put,
+	.sync = redis_sync,
+	.remove = redis_remove,
+	.fill = redis_fill,
+	.count = redis_count,
+	.each = redis_each,
+	.recent_pending = redis_recent_pending,
+	.prune = redis_prune,
+	.note = redis_note,
+	.each_event = redis_each_event,
+	.stat = redis_stat,
+	.crashed = redis_crashed,
+};

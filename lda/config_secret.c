@@ -1,0 +1,49 @@
+/* A password that a file holds. */
+#include <sys/stat.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config_file.h"
+#include "config_secret.h"
+
+void
+secret_free(char **secret)
+{
+	if (*secret != NULL)
+		explicit_bzero(*secret, strlen(*secret));
+	free(*secret);
+	*secret = NULL;
+}
+
+static int
+check_readers(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == -1)
+		return err_sys(err, "stat", path);
+	if ((st.st_mode & S_IROTH) != 0)
+		return err_set(err, STATUS_CONFIG, "%s: everybody can read the password: chmod o-r it", path);
+	return 0;
+}
+
+int
+secret_read(char **secret, const char *path, struct err *err)
+{
+	size_t len, end;
+	int ret = config_file_read(path, -1, secret, &len, err);
+
+	if (ret <= 0)
+		return ret == -1 ? -1 : err_set(err, STATUS_CONFIG, "%s: there is no such file", path);
+	end = strcspn(*secret, "\r\n");
+	if (end == 0 || end > SECRET_MAX || strlen(*secret) != len || (*secret)[end + strspn(*secret + end, "\r\n")] != '\0')
+		ret = err_set(err, STATUS_CONFIG, "%s: a password is one line of %d bytes at most", path, SECRET_MAX);
+	else
+		ret = check_readers(path, err);
+	if (ret == 0)
+		(*secret)[end] = '\0';
+	else
+		secret_free(secret);
+	return ret;
+}
