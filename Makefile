@@ -39,12 +39,12 @@ AGENT_PKGS = libconfuse libbsd libcrypto
 ifeq ($(LINK),static)
 AGENT_LINK = -static-pie
 AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --static --libs $(AGENT_PKGS))
-LIBS = -Wl,-Bstatic $(AGENT_LIBS) -Wl,-Bdynamic
+LIBS = -Wl,-Bstatic $(AGENT_LIBS) -Wl,-Bdynamic $(REDIS_LIBS)
 GAP_LIBS = -Wl,-Bstatic -lssl $(AGENT_LIBS) -Wl,-Bdynamic
 else
 AGENT_LINK = -pie
 AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --libs $(AGENT_PKGS))
-LIBS = $(AGENT_LIBS)
+LIBS = $(AGENT_LIBS) $(REDIS_LIBS)
 GAP_LIBS = -lssl $(AGENT_LIBS)
 endif
 ifeq ($(WITH_REDIS),yes)
@@ -73,6 +73,7 @@ HELPERS = $(patsubst tests/e2e/%.c,$(BUILD)/tests/%,$(wildcard tests/e2e/*.c)) \
 FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 # What runs a fuzzer: this gives it the files of its corpus. `make fuzz` has libFuzzer in its place.
 FUZZ_MAIN = $(call object,tests/fuzz/replay.c)
+UNIT_OBJECTS = $(call object,$(wildcard tests/unit/lib/*.c))
 CRASH_OBJECTS = $(call object,$(wildcard tests/crash/lib/*.c))
 BENCH_OBJECTS = $(call object,$(wildcard tests/bench/lib/*.c))
 BENCHES = $(addprefix $(BUILD)/bench/,bench fill floor hashcopy slow_sync.so)
@@ -86,6 +87,7 @@ all: $(PROGRAMS)
 $(BUILD)/dedup-lda: $(AGENT_OBJECTS) $(LIBRARIES)
 	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS)
 
+# Whichever file defines the list of stores comes before the library, which has the one without Redis.
 $(BUILD)/dedup-lda-redis: $(AGENT_OBJECTS) $(REDIS_STORES) $(LIBRARIES)
 	$(CC) $(AGENT_LINK) $(LINK_FLAGS) -o $@ $^ $(AGENT_LIBS) $(REDIS_AGENT_LIBS)
 
@@ -104,7 +106,7 @@ $(BUILD)/obj/lda/libexec.o: $(BUILD)/libexecdir
 $(BUILD)/obj/lda/libexec.o: EXTRA_CFLAGS += -DLIBEXECDIR='"$(LIBEXECDIR)"'
 
 $(BUILD)/dedupdb: $(TOOL_OBJECTS) $(REDIS_STORES) $(LIBRARIES)
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(REDIS_LIBS) $(TOOL_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) $(TOOL_LIBS)
 
 # Of the libraries it needs what reads options and times.
 $(BUILD)/smtp-gap: $(GAP_OBJECTS) $(LIBRARIES)
@@ -121,7 +123,7 @@ $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/tests/test_%: tests/unit/test_%.c $(LIBRARIES)
+$(BUILD)/tests/test_%: tests/unit/test_%.c $(UNIT_OBJECTS) $(REDIS_STORES) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idedupdb -Ilda -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(filter %.o,$^) $(LIBRARIES) $(LIBS) $(TEST_LIBS)
 

@@ -28,6 +28,7 @@
 #define REDIS_KEY_MAX 64	/* bytes, with the final NUL */
 #define REDIS_ARGS_MAX 24
 #define REDIS_NODES_MAX 1024
+#define REDIS_INFO_MAX 64
 #define REDIS_MARGIN (24 * 3600)	/* s that a record stays after its window: clocks differ */
 
 /* One connection. */
@@ -125,6 +126,8 @@ int64_t redis_half(const struct redis *r);
 bool redis_has_others(const struct redis *r);
 
 /* redis_check.c: is this server fit to keep a ledger? Returns 0 or -1; *again as above. */
+/* One value of what INFO says, or "". */
+void redis_info(const redisReply *reply, const char *name, char value[REDIS_INFO_MAX]);
 int redis_check(struct redis *r, struct redis_node *node, bool *again, struct err *err);
 
 /* redis_sentinel.c, redis_cluster.c: who serves what. Return 0 or -1. */
@@ -167,6 +170,8 @@ int redis_frames_each(const void *all, size_t len, const struct fingerprint *pre
 uint32_t redis_expiry(const struct redis *r, const struct store_value *value, bool pending, int64_t now);
 
 /* redis_walk.c, redis_events.c */
+/* Does this bucket's node serve one before it? What is asked of each node is asked for its first. */
+bool redis_repeats(const uint16_t owner[REDIS_BUCKETS], unsigned int bucket);
 int redis_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg,
     struct err *err);
 int redis_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err);

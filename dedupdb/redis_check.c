@@ -8,11 +8,9 @@
 #include "redis.h"
 
 #define WAITS_SINCE 702		/* the version that has WAITAOF: 7.2 */
-#define VALUE_MAX 64
 
-/* One line of INFO, or "". */
-static void
-info(const redisReply *reply, const char *name, char value[VALUE_MAX])
+void
+redis_info(const redisReply *reply, const char *name, char value[REDIS_INFO_MAX])
 {
 	size_t n = strlen(name), len;
 	const char *p = reply->str;
@@ -24,7 +22,7 @@ info(const redisReply *reply, const char *name, char value[VALUE_MAX])
 			continue;
 		p += n + 1;
 		len = strcspn(p, "\r\n");
-		if (len < VALUE_MAX) {
+		if (len < REDIS_INFO_MAX) {
 			memcpy(value, p, len);
 			value[len] = '\0';
 		}
@@ -35,9 +33,9 @@ info(const redisReply *reply, const char *name, char value[VALUE_MAX])
 static bool
 info_is(const redisReply *reply, const char *name, const char *expected)
 {
-	char value[VALUE_MAX];
+	char value[REDIS_INFO_MAX];
 
-	info(reply, name, value);
+	redis_info(reply, name, value);
 	return strcmp(value, expected) == 0;
 }
 
@@ -45,10 +43,10 @@ info_is(const redisReply *reply, const char *name, const char *expected)
 static unsigned int
 version(const redisReply *reply)
 {
-	char value[VALUE_MAX], *end;
+	char value[REDIS_INFO_MAX], *end;
 	unsigned long major;
 
-	info(reply, "redis_version", value);
+	redis_info(reply, "redis_version", value);
 	major = strtoul(value, &end, 10);
 	return major > 1000 || *end != '.' ? 0 : (unsigned int)(100 * major + strtoul(end + 1, NULL, 10) % 100);
 }

@@ -4,10 +4,14 @@
 
 #include "redis.h"
 
+#define KEPT_MIN 64	/* in a bucket: few messages are not spread evenly */
+
 uint32_t
 redis_events_kept(const struct redis *r)
 {
-	return (r->history + REDIS_BUCKETS - 1) / REDIS_BUCKETS;
+	uint32_t share = (r->history + REDIS_BUCKETS - 1) / REDIS_BUCKETS, least = r->history < KEPT_MIN ? r->history : KEPT_MIN;
+
+	return share > least ? share : least;
 }
 
 /* Numbers are given when events are read: here nobody knows the number of the last one. */
@@ -169,15 +173,42 @@ redis_each_event(struct store *store, event_visit *visit, void *arg, struct err 
 	return ret == -1 ? -1 : 0;
 }
 
+/* The file that a server keeps all in, this ledger and whatever else there is. */
+static int
+read_size(struct redis *r, unsigned int bucket, uint64_t *bytes, struct err *err)
+{
+	struct redis_command c = { .argc = 0 };
+	char value[REDIS_INFO_MAX];
+	redisReply *reply;
+
+	redis_word(&c, "INFO");
+	redis_word(&c, "persistence");
+	redis_begin(r);
+	if (redis_call(r, bucket, &c, true, &reply, err) != REDIS_DONE) {
+		freeReplyObject(reply);
+		return -1;
+	}
+	if (redis_is_string(reply)) {
+		redis_info(reply, "aof_current_size", value);
+		*bytes += strtoull(value, NULL, 10);
+	}
+	freeReplyObject(reply);
+	return 0;
+}
+
 int
 redis_stat(struct store *store, struct ledger_stat *stat, struct err *err)
 {
+	struct redis *r = redis_of(store);
 	uint64_t noted = 0;
 	unsigned int bucket;
 
-	for (bucket = 0; bucket < REDIS_BUCKETS; bucket++)
-		if (read_counts(redis_of(store), bucket, &noted, &stat->duplicates, err) == -1)
+	for (bucket = 0; bucket < REDIS_BUCKETS; bucket++) {
+		if (read_counts(r, bucket, &noted, &stat->duplicates, err) == -1)
 			return -1;
+		if (!redis_repeats(r->owner, bucket) && read_size(r, bucket, &stat->bytes, err) == -1)
+			return -1;
+	}
 	stat->exists = true;
 	return 0;
 }

@@ -192,13 +192,11 @@ scan_node(struct walk *w)
 	return ret;
 }
 
-/* Has a bucket before this one the same node? */
-static bool
-is_visited(const struct redis *r, const uint16_t *owner, unsigned int bucket)
+bool
+redis_repeats(const uint16_t owner[REDIS_BUCKETS], unsigned int bucket)
 {
 	unsigned int i;
 
-	(void)r;
 	for (i = 0; i < bucket; i++)
 		if (owner[i] == owner[bucket])
 			return true;
@@ -217,7 +215,7 @@ scan_all(struct walk *w)
 		return -1;
 	memcpy(owner, w->r->owner, sizeof(owner));
 	for (i = 0; ret == 0 && i < REDIS_BUCKETS; i++) {
-		if (is_visited(w->r, owner, i))
+		if (redis_repeats(owner, i))
 			continue;
 		w->bucket = i;
 		w->node = NULL;
@@ -344,7 +342,7 @@ count_one(void *arg, const struct fingerprint *key, const struct store_value *va
 	(void)key;
 	(void)err;
 	counters_add(c->counters, value->bytes, value->len);
-	return ++c->done % TICK_EVERY == 0 ? c->tick(c->arg, c->done) : 0;
+	return c->tick != NULL && ++c->done % TICK_EVERY == 0 ? c->tick(c->arg, c->done) : 0;
 }
 
 /* Records go by themselves, so nobody could keep count of them. */

@@ -81,9 +81,10 @@ main(int argc, char **argv)
 	const struct ledger_options options = { .lock_timeout_ms = 10000, .create = true };
 	const struct store_options how = { .path = argc > 1 ? argv[1] : "", .ledger = &options, .expired = never };
 	struct editing e = { .store = NULL };
-	struct fingerprint from = { { 0 } };
+	struct fingerprint from = { { 0 } }, to;
 	struct err err;
 
+	memset(&to, 0xff, sizeof(to));
 	if (argc < 3)
 		die("usage: ledger_edit folder age seconds | damage | crowd n");
 	e.edit = strcmp(argv[2], "age") == 0 ? AGE : strcmp(argv[2], "damage") == 0 ? DAMAGE : CROWD;
@@ -92,7 +93,7 @@ main(int argc, char **argv)
 		die(err.text);
 	if (e.edit == CROWD)
 		crowd(e.store, (long)e.seconds);
-	else if (e.store->ops->each(e.store, &from, change, &e, &err) == -1)
+	else if (e.store->ops->each(e.store, &from, &to, change, &e, &err) == -1)
 		die(err.text);
 	e.store->ops->close(&e.store);
 	return 0;

@@ -33,16 +33,16 @@ struct said {
 static void
 listen_once(void)
 {
-	socklen_t len = sizeof(at.server.addresses[0]);
+	socklen_t len = sizeof(at.server.to.at[0]);
 
 	if (at.listener != -1)
 		return;
 	at.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	at.server.addresses[0].ss_family = AF_UNIX;
-	must(bind(at.listener, (struct sockaddr *)&at.server.addresses[0], sizeof(sa_family_t)) == 0 && listen(at.listener, 1) == 0);
-	must(getsockname(at.listener, (struct sockaddr *)&at.server.addresses[0], &len) == 0);
-	at.server.lens[0] = len;
-	at.server.n = 1;
+	at.server.to.at[0].ss_family = AF_UNIX;
+	must(bind(at.listener, (struct sockaddr *)&at.server.to.at[0], sizeof(sa_family_t)) == 0 && listen(at.listener, 1) == 0);
+	must(getsockname(at.listener, (struct sockaddr *)&at.server.to.at[0], &len) == 0);
+	at.server.to.len[0] = len;
+	at.server.to.n = 1;
 }
 
 static void *

@@ -12,14 +12,17 @@
 #include <unistd.h>
 
 #include "dedupdb.h"
+#include "lib/redis_server.h"
 #include "store.h"
 
 #define NOW 1800000000
 #define WINDOW 1000
 
 struct fixture {
-	char folder[64];	/* "" for the store in memory */
+	char folder[64];	/* "" for a store without files */
 	char url[128];
+	bool lasts;		/* longer than the process that opened it */
+	bool ordered;		/* walks go by key */
 	struct ledger *ledger;
 	int notices;
 };
@@ -36,7 +39,7 @@ fixture_notice(void *arg, const char *text)
 static inline void
 fixture_open(struct fixture *f)
 {
-	struct ledger_options options = { .url = f->url, .window = WINDOW, .lock_timeout_ms = 2000, .create = true,
+	struct ledger_options options = { .url = f->url, .window = WINDOW, .lock_timeout_ms = 2000, .timeout_ms = 10000, .create = true,
 		.notice = fixture_notice, .notice_arg = f };
 	struct err err;
 
@@ -48,7 +51,7 @@ fixture_open(struct fixture *f)
 static inline void
 fixture_reopen(struct fixture *f)
 {
-	if (f->folder[0] == '\0')
+	if (!f->lasts)
 		return;
 	ledger_close(&f->ledger);
 	fixture_open(f);
@@ -60,6 +63,7 @@ setup_memory(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	snprintf(f->url, sizeof(f->url), "memory:");
+	f->ordered = true;
 	fixture_open(f);
 	*state = f;
 	return 0;
@@ -76,8 +80,35 @@ setup_bdb(void **state)
 	if (mkdtemp(f->folder) == NULL)
 		return -1;
 	snprintf(f->url, sizeof(f->url), "bdb:%s/L", f->folder);
+	f->lasts = f->ordered = true;
 	fixture_open(f);
 	return 0;
+}
+
+static inline int
+setup_served(void **state, int (*serve)(char url[REDIS_SERVER_URL]))
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	*state = f;
+	f->lasts = true;
+	if (serve(f->url) == -1)
+		return -1;
+	fixture_open(f);
+	return 0;
+}
+
+static inline int
+setup_redis(void **state)
+{
+	return setup_served(state, redis_server_single);
+}
+
+static inline int
+setup_cluster(void **state)
+{
+	return setup_served(state, redis_server_cluster);
 }
 
 static inline int
@@ -213,6 +244,30 @@ check_counters(struct fixture *f, uint64_t records)
 }
 
 #define EVERY_STORE(test) \
-	{ #test " (memory)", test, setup_memory, teardown, NULL }, { #test " (bdb)", test, setup_bdb, teardown, NULL }
+	{ #test " (memory)", test, setup_memory, teardown, NULL }, { #test " (bdb)", test, setup_bdb, teardown, NULL }, \
+	{ #test " (redis)", test, setup_redis, teardown, NULL }, { #test " (cluster)", test, setup_cluster, teardown, NULL }
+
+/* Run them all, or those that need no Redis where there is none. cmocka takes a test that is skipped for one that failed. */
+static inline int
+fixture_run(const char *name, const struct CMUnitTest *tests, size_t n)
+{
+	struct CMUnitTest *some = calloc(n, sizeof(*some));
+	bool served = redis_server_is_there();
+	size_t i, len = 0;
+	int failed;
+
+	if (some == NULL)
+		return 1;
+	for (i = 0; i < n; i++)
+		if (served || (tests[i].setup_func != setup_redis && tests[i].setup_func != setup_cluster))
+			some[len++] = tests[i];
+	if (!served)
+		printf("# no Redis here\n");
+	failed = _cmocka_run_group_tests(name, some, len, NULL, NULL);
+	free(some);
+	return failed;
+}
+
+#define RUN_EVERY_STORE(name, tests) fixture_run(name, tests, sizeof(tests) / sizeof((tests)[0]))
 
 #endif

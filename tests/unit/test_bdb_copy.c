@@ -19,11 +19,11 @@ open_store(const struct fixture *f)
 	struct ledger_options lo = { .lock_timeout_ms = 10000 };
 	struct store_options so = { .path = path, .ledger = &lo };
 	struct store *store;
-	int folder;
+	struct ledger_needs needs;
 
 	snprintf(path, sizeof(path), "%s/L", f->folder);
 	assert_int_equal(store_bdb.open(&store, &so, NULL), 0);
-	assert_int_equal(store_bdb.prepare(store, &folder, NULL), 0);
+	assert_int_equal(store_bdb.prepare(store, &needs, NULL), 0);
 	return store;
 }
 

@@ -117,5 +117,5 @@ main(void)
 		EVERY_STORE(test_many),
 	};
 
-	return cmocka_run_group_tests_name("import", tests, NULL, NULL);
+	return RUN_EVERY_STORE("import", tests);
 }

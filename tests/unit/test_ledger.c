@@ -109,6 +109,7 @@ test_forget(void **state)
 struct seen {
 	unsigned int n, pending;
 	struct fingerprint last;
+	bool unordered;
 	struct fixture *f;	/* not NULL: forget each */
 };
 
@@ -117,7 +118,7 @@ count(void *arg, struct claim *claim, struct err *err)
 {
 	struct seen *seen = arg;
 
-	assert_true(seen->n == 0 || memcmp(&seen->last, &claim->fp, sizeof(seen->last)) < 0);
+	assert_true(seen->n == 0 || seen->unordered || memcmp(&seen->last, &claim->fp, sizeof(seen->last)) < 0);
 	seen->last = claim->fp;
 	seen->n++;
 	seen->pending += claim->state == CLAIM_PENDING ? 1U : 0U;
@@ -130,7 +131,7 @@ static void
 test_each(void **state)
 {
 	struct fixture *f = *state;
-	struct seen seen = { .n = 0 };
+	struct seen seen = { .unordered = !f->ordered };
 	struct claim claim;
 	unsigned int i;
 
@@ -141,14 +142,14 @@ test_each(void **state)
 	assert_int_equal(ledger_each(f->ledger, NOW, count, &seen, NULL), 0);
 	assert_int_equal(seen.n, 1301);
 	assert_int_equal(seen.pending, 1);
-	memset(&seen, 0, sizeof(seen));
+	seen = (struct seen){ .unordered = !f->ordered };
 	assert_int_equal(ledger_recent_pending(f->ledger, NOW, count, &seen, NULL), 0);
 	assert_int_equal(seen.n, 1);
-	memset(&seen, 0, sizeof(seen));
+	seen = (struct seen){ .unordered = !f->ordered };
 	seen.f = f;		/* a visitor may change the ledger */
 	assert_int_equal(ledger_each(f->ledger, NOW, count, &seen, NULL), 0);
 	assert_int_equal(seen.n, 1301);
-	memset(&seen, 0, sizeof(seen));
+	seen = (struct seen){ .unordered = !f->ordered };
 	assert_int_equal(ledger_each(f->ledger, NOW, count, &seen, NULL), 0);
 	assert_int_equal(seen.n, 0);
 }
@@ -298,5 +299,5 @@ main(void)
 		cmocka_unit_test(test_unknown_kind),
 	};
 
-	return cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
+	return RUN_EVERY_STORE("ledger", tests);
 }

@@ -290,5 +290,5 @@ main(void)
 		EVERY_STORE(test_sweep_asks_the_ledger),
 	};
 
-	return cmocka_run_group_tests_name("recover", tests, NULL, NULL);
+	return RUN_EVERY_STORE("recover", tests);
 }

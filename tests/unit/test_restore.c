@@ -331,5 +331,5 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_copy_of_memory, setup_memory, teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return RUN_EVERY_STORE("restore", tests);
 }

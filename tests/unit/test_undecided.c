@@ -66,11 +66,11 @@ fake_put(struct store *s, const struct fingerprint *fp, const struct store_value
 }
 
 static int
-fake_prepare(struct store *s, int *folder, struct err *err)
+fake_prepare(struct store *s, struct ledger_needs *needs, struct err *err)
 {
 	(void)s;
 	(void)err;
-	*folder = -1;
+	(void)needs;
 	return 0;
 }
 
