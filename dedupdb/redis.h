@@ -157,7 +157,11 @@ int redis_node_sync(struct redis *r, size_t index, struct err *err);
 
 /* redis_script.c */
 enum redis_script { REDIS_PUT, REDIS_NOTE, REDIS_SCRIPTS };
-/* As redis_call(); c has keys and arguments alone. */
+#define REDIS_SCRIPT_NAME 64	/* bytes */
+/* The command that runs a script which the server knows; rest has keys and arguments alone. name has to live as long as the command. */
+void redis_script_command(struct redis_command *c, char name[REDIS_SCRIPT_NAME], enum redis_script script, int keys,
+    const struct redis_command *rest);
+/* As redis_call(). */
 enum redis_result redis_run(struct redis *r, unsigned int bucket, enum redis_script script, int keys, const struct redis_command *c,
     redisReply **reply, struct err *err);
 
@@ -169,7 +173,7 @@ int redis_frames_each(const void *all, size_t len, const struct fingerprint *pre
 /* When a record is to go by itself; 0: never. */
 uint32_t redis_expiry(const struct redis *r, const struct store_value *value, bool pending, int64_t now);
 
-/* redis_walk.c, redis_events.c */
+/* redis_walk.c, redis_fill.c, redis_events.c */
 /* Does this bucket's node serve one before it? What is asked of each node is asked for its first. */
 bool redis_repeats(const uint16_t owner[REDIS_BUCKETS], unsigned int bucket);
 int redis_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg,
@@ -186,6 +190,18 @@ size_t redis_event(unsigned char slot[EVENT_SLOT], const struct event *event);
 uint32_t redis_events_kept(const struct redis *r);	/* in one bucket */
 
 /* store_redis.c */
+#define REDIS_PUT_KEYS 4
+/* The arguments of a put, and what they borrow. */
+struct redis_put {
+	char keys[REDIS_PUT_KEYS][REDIS_KEY_MAX], expiry[24], now[24], kept[24], script[REDIS_SCRIPT_NAME];
+	unsigned char slot[EVENT_SLOT];
+	struct redis_command c;
+};
+/* value NULL: remove. redis_script.c says what the arguments mean. */
+void redis_put_make(struct redis_put *p, const struct redis *r, const struct fingerprint *key, const struct store_value *expected,
+    const struct store_value *value, bool pending);
+/* STORE_UNDECIDED: the answer is none. */
+enum store_result redis_put_read(const struct redis_node *node, const redisReply *reply, struct store_value *now, struct err *err);
 enum store_result redis_get(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err);
 enum store_result redis_put(struct store *store, const struct fingerprint *key, const struct store_value *expected,
     const struct store_value *value, bool durable, bool pending, struct store_value *now, struct err *err);

@@ -74,11 +74,9 @@ static const char note_text[] =
 
 static const char *const texts[REDIS_SCRIPTS] = { [REDIS_PUT] = put_text, [REDIS_NOTE] = note_text };
 
-#define NAME_BYTES (2 * SHA_DIGEST_LENGTH + 1)
-
 /* Servers know a script by its SHA-1. */
 static void
-name_of(enum redis_script script, char name[NAME_BYTES])
+name_of(enum redis_script script, char name[REDIS_SCRIPT_NAME])
 {
 	unsigned char bytes[SHA_DIGEST_LENGTH];
 	SHA_CTX ctx;
@@ -89,6 +87,22 @@ name_of(enum redis_script script, char name[NAME_BYTES])
 	SHA1_Final(bytes, &ctx);
 	for (i = 0; i < sizeof(bytes); i++)
 		snprintf(name + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void
+redis_script_command(struct redis_command *c, char name[REDIS_SCRIPT_NAME], enum redis_script script, int keys,
+    const struct redis_command *rest)
+{
+	static const char *const numbers[] = { "0", "1", "2", "3", "4" };
+	int i;
+
+	name_of(script, name);
+	c->argc = 0;
+	redis_word(c, "EVALSHA");
+	redis_word(c, name);
+	redis_word(c, numbers[keys]);
+	for (i = 0; i < rest->argc; i++)
+		redis_arg(c, rest->argv[i], rest->len[i]);
 }
 
 static bool
@@ -102,17 +116,11 @@ enum redis_result
 redis_run(struct redis *r, unsigned int bucket, enum redis_script script, int keys, const struct redis_command *rest, redisReply **reply,
     struct err *err)
 {
-	struct redis_command c = { .argc = 0 };
+	struct redis_command c;
 	enum redis_result result;
-	char name[NAME_BYTES], number[24];
-	int i;
+	char name[REDIS_SCRIPT_NAME];
 
-	name_of(script, name);
-	redis_word(&c, "EVALSHA");
-	redis_word(&c, name);
-	redis_number(&c, number, keys);
-	for (i = 0; i < rest->argc; i++)
-		redis_arg(&c, rest->argv[i], rest->len[i]);
+	redis_script_command(&c, name, script, keys, rest);
 	result = redis_call(r, bucket, &c, false, reply, err);
 	if (is_unknown(*reply)) {
 		freeReplyObject(*reply);

@@ -355,30 +355,3 @@ redis_count(struct store *store, struct counters *counters, store_tick *tick, vo
 	memset(counters, 0, sizeof(*counters));
 	return redis_each(store, &lowest, &last, count_one, &c, err) == -1 ? -1 : 0;
 }
-
-static int
-fill_one(struct redis *r, const struct fingerprint *key, const struct store_value *value, uint64_t *added, struct err *err)
-{
-	struct store_value there;
-	enum store_result result = redis_put(&r->base, key, NULL, value, false, false, &there, err);
-
-	if (result == STORE_CONFLICT && r->expired(r->expired_arg, there.bytes, there.len))
-		result = redis_put(&r->base, key, &there, value, false, false, &there, err);
-	*added += result == STORE_OK;
-	return result == STORE_FAILED || result == STORE_UNDECIDED ? -1 : 0;
-}
-
-int
-redis_fill(struct store *store, size_t n, store_item *item, void *arg, uint64_t *added, struct err *err)
-{
-	struct store_value value;
-	struct fingerprint key;
-	size_t i;
-	int ret = 0;
-
-	for (i = 0; ret == 0 && i < n; i++) {
-		item(arg, i, &key, &value);
-		ret = fill_one(redis_of(store), &key, &value, added, err);
-	}
-	return ret;
-}

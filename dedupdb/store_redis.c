@@ -133,16 +133,8 @@ redis_get(struct store *store, const struct fingerprint *key, struct store_value
 	return result;
 }
 
-/* Names and numbers that a put's command borrows. */
-struct put {
-	char keys[4][REDIS_KEY_MAX], expiry[24], now[24], kept[24];
-	unsigned char slot[EVENT_SLOT];
-	struct redis_command c;
-};
-
-/* value NULL: remove. redis_script.c says what the arguments mean. */
-static void
-make_put(struct put *p, const struct redis *r, const struct fingerprint *key, const struct store_value *expected,
+void
+redis_put_make(struct redis_put *p, const struct redis *r, const struct fingerprint *key, const struct store_value *expected,
     const struct store_value *value, bool pending)
 {
 	const struct event *event = r->history > 0 ? r->base.event : NULL;
@@ -154,7 +146,7 @@ make_put(struct put *p, const struct redis *r, const struct fingerprint *key, co
 	redis_bucket_key(p->keys[2], key->bytes[0], "events");
 	redis_bucket_key(p->keys[3], key->bytes[0], "counts");
 	p->c.argc = 0;
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < REDIS_PUT_KEYS; i++)
 		redis_word(&p->c, p->keys[i]);
 	redis_arg(&p->c, key->bytes + FINGERPRINT_TAG / 2, FINGERPRINT_BYTES - FINGERPRINT_TAG / 2);
 	redis_word(&p->c, expected != NULL ? "same" : "none");
@@ -168,8 +160,8 @@ make_put(struct put *p, const struct redis *r, const struct fingerprint *key, co
 	redis_number(&p->c, p->kept, redis_events_kept(r));
 }
 
-static enum store_result
-read_put(const struct redis *r, const redisReply *reply, struct store_value *now, struct err *err)
+enum store_result
+redis_put_read(const struct redis_node *node, const redisReply *reply, struct store_value *now, struct err *err)
 {
 	const redisReply *said = redis_element(reply, 0, REDIS_REPLY_INTEGER), *there = redis_element(reply, 1, REDIS_REPLY_STRING);
 
@@ -184,7 +176,7 @@ read_put(const struct redis *r, const redisReply *reply, struct store_value *now
 		}
 		return STORE_CONFLICT;
 	}
-	(void)redis_said(r->last->name, reply, err);
+	(void)redis_said(node->name, reply, err);
 	return STORE_UNDECIDED;
 }
 
@@ -194,11 +186,11 @@ change(struct redis *r, const struct fingerprint *key, const struct store_value 
 {
 	enum store_result result;
 	redisReply *reply;
-	struct put p;
+	struct redis_put p;
 
-	make_put(&p, r, key, expected, value, pending);
+	redis_put_make(&p, r, key, expected, value, pending);
 	redis_begin(r);
-	switch (redis_run(r, key->bytes[0], REDIS_PUT, 4, &p.c, &reply, err)) {
+	switch (redis_run(r, key->bytes[0], REDIS_PUT, REDIS_PUT_KEYS, &p.c, &reply, err)) {
 	case REDIS_NOTHING:
 		return STORE_FAILED;
 	case REDIS_LOST:
@@ -206,7 +198,7 @@ change(struct redis *r, const struct fingerprint *key, const struct store_value 
 	case REDIS_DONE:
 		break;
 	}
-	result = read_put(r, reply, now, err);
+	result = redis_put_read(r->last, reply, now, err);
 	freeReplyObject(reply);
 	if (r->last->waits && result == STORE_OK && durable)
 		result = redis_node_wait(r, r->last, err) == 0 ? STORE_OK : STORE_UNDECIDED;
