@@ -433,6 +433,12 @@ ledger_restore_many(struct ledger *ledger, size_t n, ledger_kept *kept, void *ar
 	return ledger->ops->fill(ledger->store, n, kept_item, &k, taken, err);
 }
 
+bool
+ledger_has_files(const struct ledger *ledger)
+{
+	return ledger->ops->copy != NULL;
+}
+
 int
 ledger_copy(struct ledger *ledger, const char *folder, struct ledger_copy *copy, struct err *err)
 {

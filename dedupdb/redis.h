@@ -166,9 +166,10 @@ enum redis_result redis_run(struct redis *r, unsigned int bucket, enum redis_scr
     redisReply **reply, struct err *err);
 
 /* redis_frame.c */
-/* The frame of this key among all; returns 1 found, 0 there is none, -1: these are no frames of ours. */
-int redis_frame_find(const void *all, size_t len, const struct fingerprint *key, struct store_value *value);
-/* Visit them all; the first bytes of their keys are prefix's. As store_visit; -1 with err filled also for what are no frames. */
+/* Is there a frame of this key among all? What follows something that is none is lost. */
+bool redis_frame_find(const void *all, size_t len, const struct fingerprint *key, struct store_value *value);
+/* Visit them all; the first bytes of their keys are prefix's. What is no frame is visited as an empty record, under the prefix alone. Returns
+ * what the visitor does. */
 int redis_frames_each(const void *all, size_t len, const struct fingerprint *prefix, store_visit *visit, void *arg, struct err *err);
 /* When a record is to go by itself; 0: never. */
 uint32_t redis_expiry(const struct redis *r, const struct store_value *value, bool pending, int64_t now);

@@ -13,7 +13,7 @@ struct frame {
 	size_t len;
 };
 
-/* Returns 1, 0 at the end, -1: this is no frame, or holds what is longer than a record. */
+/* Returns 1, 0 at the end, -1: this is no frame. */
 static int
 next(struct unpacker *u, struct frame *frame)
 {
@@ -22,29 +22,29 @@ next(struct unpacker *u, struct frame *frame)
 	unpack_bytes(u, frame->rest, sizeof(frame->rest));
 	(void)unpack_int(u, 4);
 	frame->record = unpack_string(u, &frame->len);
-	return u->bad || frame->len > RECORD_MAX ? -1 : 1;
+	return u->bad ? -1 : 1;
 }
 
+/* What is longer than a record is none: then it does not matter how it goes on. */
 static void
 copy(struct store_value *value, const struct frame *frame)
 {
-	value->len = frame->len;
-	memcpy(value->bytes, frame->record, frame->len);
+	value->len = frame->len < RECORD_MAX ? frame->len : RECORD_MAX;
+	memcpy(value->bytes, frame->record, value->len);
 }
 
-int
+bool
 redis_frame_find(const void *all, size_t len, const struct fingerprint *key, struct store_value *value)
 {
 	struct unpacker u = { .bytes = all, .left = len };
 	struct frame frame;
-	int ret;
 
-	while ((ret = next(&u, &frame)) == 1)
+	while (next(&u, &frame) == 1)
 		if (memcmp(frame.rest, key->bytes + PREFIX_BYTES, REST_BYTES) == 0) {
 			copy(value, &frame);
-			break;
+			return true;
 		}
-	return ret;
+	return false;
 }
 
 int
@@ -63,7 +63,10 @@ redis_frames_each(const void *all, size_t len, const struct fingerprint *prefix,
 		if (ret != 0)
 			return ret;
 	}
-	return ret == -1 ? err_set(err, STATUS_CORRUPT, "ledger: a value in Redis is damaged") : 0;
+	if (ret == 0)
+		return 0;
+	value.len = 0;
+	return visit(arg, prefix, &value, err);
 }
 
 /* The window counts from the first delivery. What is old already, or has no time, stays for a while, too. */

@@ -11,6 +11,8 @@
 /* KEYS: records, pending, events, counts. ARGV: the rest of the fingerprint, what is expected ("none", "same"), the same, the new record
  * ("": remove), when it expires, now, is it pending ("1"), the fingerprint, an event ("": none), how many of them are kept.
  *
+ * What is no frame is dropped with all that follows it; until then it counts as an empty record whose fingerprint ends in zeroes.
+ *
  * Returns {0} done, {1, what is there}, {2}: nothing is there. All that can fail comes before the first change; errors of what is only a
  * help are not told. */
 static const char put_text[] =
@@ -22,8 +24,12 @@ static const char put_text[] =
 "  last = math.max(last, expiry)\n"
 "end\n"
 "while at <= #all do\n"
-"  local expiry, len = struct.unpack('>I4I2', all, at + 24)\n"
-"  if #all < at + 29 + len then return redis.error_reply('ERR these are no records of dedup-lda') end\n"
+"  local expiry, len = 0, #all\n"
+"  if #all >= at + 29 then expiry, len = struct.unpack('>I4I2', all, at + 24) end\n"
+"  if #all < at + 29 + len then\n"
+"    if ARGV[1] == string.rep('\\0', 24) then there = '' end\n"
+"    break\n"
+"  end\n"
 "  if string.sub(all, at, at + 23) == ARGV[1] then\n"
 "    there = string.sub(all, at + 30, at + 29 + len)\n"
 "  elseif expiry == 0 or expiry > now then\n"

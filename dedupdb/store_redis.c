@@ -97,13 +97,6 @@ redis_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
 	return ret;
 }
 
-static enum store_result
-damaged(const struct redis *r, struct err *err)
-{
-	err_set(err, STATUS_CORRUPT, "%s: a value of this ledger is damaged", r->last->name);
-	return STORE_FAILED;
-}
-
 enum store_result
 redis_get(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
 {
@@ -112,7 +105,6 @@ redis_get(struct store *store, const struct fingerprint *key, struct store_value
 	enum store_result result = STORE_ABSENT;
 	char name[REDIS_KEY_MAX];
 	redisReply *reply;
-	int found = 0;
 
 	redis_key(name, key);
 	redis_word(&c, "GET");
@@ -122,13 +114,13 @@ redis_get(struct store *store, const struct fingerprint *key, struct store_value
 		freeReplyObject(reply);
 		return STORE_FAILED;
 	}
-	if (reply->type != REDIS_REPLY_NIL)
-		found = redis_is_string(reply) ? redis_frame_find(reply->str, reply->len, key, value) : -1;
-	if (found == 1) {
+	if (redis_is_string(reply) && redis_frame_find(reply->str, reply->len, key, value)) {
 		result = STORE_OK;
 		r->last->unsynced = r->last->waits;
-	} else if (found == -1)
-		result = damaged(r, err);
+	} else if (!redis_is_string(reply) && reply->type != REDIS_REPLY_NIL) {
+		(void)redis_said(r->last->name, reply, err);
+		result = STORE_FAILED;
+	}
 	freeReplyObject(reply);
 	return result;
 }

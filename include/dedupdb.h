@@ -143,6 +143,8 @@ struct ledger_copy {
 	uint64_t failures;	/* as in ledger_stat */
 	int64_t held_ms;	/* how long deliveries had to wait */
 };
+/* Can it be copied? A ledger that a server keeps has no files of its own. */
+bool ledger_has_files(const struct ledger *ledger);
 /* Copy the database into `folder`, empty and the user's own: opened as a ledger there, it is what the next use of this one would find,
  * damage and all. Changes nothing here. Most of it is made while deliveries go on. Returns 0 or -1. */
 int ledger_copy(struct ledger *ledger, const char *folder, struct ledger_copy *copy, struct err *err);

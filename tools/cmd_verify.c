@@ -3,7 +3,7 @@
  *
  * It looks at a copy, and opens that as the next delivery would open the ledger: with a recovery and a look at every page. So nothing that
  * is found changes the ledger. Most of the copy is made while deliveries go on; they wait only while it is made consistent.
- * Pending records are compared with the mailboxes that they name.
+ * Pending records are compared with the mailboxes that they name. A ledger without files is read where it is, after its servers' settings.
  */
 #include <sys/stat.h>
 
@@ -34,7 +34,8 @@ struct verify {
 	struct ledger_copy copy;
 	struct ledger_stat stat;	/* of the ledger itself */
 	char damage[ERR_TEXT];	/* the first thing that the copy complained of */
-	bool damaged;		/* the database: no record is known then */
+	bool served;		/* it has no files: there is no copy */
+	bool damaged;		/* the database, or its server: no record is known then */
 	uint64_t records, delivered, pending, unreadable;
 	uint64_t staged, published, absent, unreachable, unfinished;
 	size_t found;
@@ -198,14 +199,37 @@ open_copy(struct verify *v, struct err *err)
 	return ret;
 }
 
+/* The records of a server are read as they are. Returns an exit code. */
+static int
+examine_served(struct verify *v)
+{
+	struct ledger_needs needs;
+	struct finding *f;
+	struct err err;
+
+	v->served = v->copy.exists = v->copy.valid = true;
+	if (ledger_prepare(v->t->ledger, &needs, &err) == -1) {
+		v->damaged = true;
+		f = find(v, "until that is mended, on-ledger-failure says what becomes of mail");
+		snprintf(f->problem, sizeof(f->problem), "%.500s", err.text);
+		return EX_OK;
+	}
+	if (ledger_stat(v->t->ledger, &v->stat, &err) == -1 || ledger_each(v->t->ledger, v->t->now, visit, v, &err) == -1)
+		return tool_err(&err, EX_UNAVAILABLE);
+	return EX_OK;
+}
+
 /* Returns an exit code. */
 static int
 examine(struct verify *v)
 {
 	struct ledger_stat stat;
 	struct err err;
-	int rc = make_folder(v);
+	int rc;
 
+	if (!ledger_has_files(v->t->ledger))
+		return examine_served(v);
+	rc = make_folder(v);
 	if (rc != EX_OK)
 		return rc;
 	if (ledger_stat(v->t->ledger, &v->stat, &err) == -1 || ledger_copy(v->t->ledger, v->folder, &v->copy, &err) == -1)
@@ -226,7 +250,7 @@ sum_up(struct verify *v)
 {
 	struct finding *f;
 
-	if (v->damaged) {
+	if (v->damaged && !v->served) {
 		f = find(v, "the next delivery sets it aside as env.bad.TIME and starts afresh; bring an export back with 'dedupdb restore'");
 		snprintf(f->problem, sizeof(f->problem), "the database is damaged: %.400s", v->damage);
 	}
@@ -246,6 +270,8 @@ state(const struct verify *v)
 {
 	if (!v->copy.exists)
 		return "there is none yet; the first delivery makes it";
+	if (v->served)
+		return v->damaged ? "it can't be used" : "kept by a server";
 	if (!v->copy.valid)
 		return "its header can't be read; the next delivery recovers";
 	return v->copy.repair == NULL ? "clean" : v->copy.repair;
@@ -275,7 +301,7 @@ print(const struct verify *v)
 	tool_out_begin(v->t, &o);
 	out_text(&o, "ledger", v->t->config->ledger_url);
 	out_text(&o, "state", v->t->ledger == NULL ? "no ledger by configuration" : state(v));
-	out_text(&o, "database", !v->copy.exists ? NULL : v->damaged ? "damaged" : "sound");
+	out_text(&o, "database", !v->copy.exists || (v->served && v->damaged) ? NULL : v->damaged ? "damaged" : "sound");
 	out_size(&o, "size", v->stat.bytes);
 	if (v->stat.set_aside != 0)
 		out_time(&o, "set_aside_last", v->stat.set_aside_last, v->t->now);
@@ -333,7 +359,7 @@ const struct command cmd_verify = {
 	    "Changes nothing. A copy of the database is checked. It is made beside deliveries, which wait only at its end, for\n"
 	    "waited_ms. It needs as much room as the ledger, in TMPDIR or /var/tmp. Of pending deliveries the message is staged (recover\n"
 	    "publishes it), published, or absent (moved by a reader, or the next copy is delivered), or its mailbox is\n"
-	    "unreachable.\n",
+	    "unreachable. A ledger in Redis is read as it is, without a copy, and the settings of its servers are checked.\n",
 	.exits = "  1   something is wrong: what, and what to do, is printed\n",
 	.examples =
 	    "  dedupdb -d joe verify\n"
