@@ -4,7 +4,7 @@
  * hiredis formats commands and takes replies apart. Connections are our own, since each operation has one deadline for all that it does:
  * looking about, connecting, sending, and every byte of an answer.
  *
- * Keys, where BB is the first byte of a fingerprint in hex, and a hash tag: all that one script touches is in one slot of a cluster.
+ * Keys, where BB is the first byte of a fingerprint in hex, and a hash tag: a bucket is in one slot of a cluster.
  *	dedup-lda:{BB}:PPPPPPPPPPPPPPPP	records whose fingerprints begin with these 16 digits: frames, one after the other
  *	dedup-lda:{BB}:pending		sorted set: fingerprints of pending records, by when they became that
  *	dedup-lda:{BB}:events		list: the newest events
@@ -148,7 +148,19 @@ void redis_begin(struct redis *r);
 struct redis_node *redis_reach(struct redis *r, unsigned int bucket, struct err *err);
 /* Who serves what is known. Returns 0 or -1. */
 int redis_map(struct redis *r, struct err *err);
-/* Carry out a command on the node that serves the bucket; twice: it does no harm to do so again. */
+/* A command, and others for the same bucket that go with it in one parcel: hints, and what is written for people to read. Each concerns
+ * one key: a cluster that moves a slot carries out no other kind meanwhile. */
+#define REDIS_ALSO_MAX 4
+struct redis_request {
+	struct redis_command main;
+	bool twice;		/* it does no harm to carry it out again */
+	int n_also;
+	struct redis_command also[REDIS_ALSO_MAX];
+	bool done[REDIS_ALSO_MAX];	/* set by redis_send() */
+};
+/* Carry it out on the node that serves the bucket. Errors of the others are nobody's concern. */
+enum redis_result redis_send(struct redis *r, unsigned int bucket, struct redis_request *q, redisReply **reply, struct err *err);
+/* One command. */
 enum redis_result redis_call(struct redis *r, unsigned int bucket, const struct redis_command *c, bool twice, redisReply **reply,
     struct err *err);
 /* What this connection, or what anybody wrote on this node is on disk. For nodes that wait. Return 0 or -1. */
@@ -156,14 +168,11 @@ int redis_node_wait(struct redis *r, struct redis_node *node, struct err *err);
 int redis_node_sync(struct redis *r, size_t index, struct err *err);
 
 /* redis_script.c */
-enum redis_script { REDIS_PUT, REDIS_NOTE, REDIS_SCRIPTS };
 #define REDIS_SCRIPT_NAME 64	/* bytes */
-/* The command that runs a script which the server knows; rest has keys and arguments alone. name has to live as long as the command. */
-void redis_script_command(struct redis_command *c, char name[REDIS_SCRIPT_NAME], enum redis_script script, int keys,
-    const struct redis_command *rest);
-/* As redis_call(). */
-enum redis_result redis_run(struct redis *r, unsigned int bucket, enum redis_script script, int keys, const struct redis_command *c,
-    redisReply **reply, struct err *err);
+/* Begins the command that compares and swaps; the server may not know the script. name has to live as long as the command. */
+void redis_script_begin(struct redis_command *c, char name[REDIS_SCRIPT_NAME]);
+/* redis_send() of such a command, with the script where that is necessary. */
+enum redis_result redis_script_send(struct redis *r, unsigned int bucket, struct redis_request *q, redisReply **reply, struct err *err);
 
 /* redis_frame.c */
 /* Is there a frame of this key among all? What follows something that is none is lost. */
@@ -186,17 +195,30 @@ int redis_fill(struct store *store, size_t n, store_item *item, void *arg, uint6
 void redis_note(struct store *store, const struct event *event);
 int redis_each_event(struct store *store, event_visit *visit, void *arg, struct err *err);
 int redis_stat(struct store *store, struct ledger_stat *stat, struct err *err);
-/* Without the zeroes at its end; returns its length. */
-size_t redis_event(unsigned char slot[EVENT_SLOT], const struct event *event);
-uint32_t redis_events_kept(const struct redis *r);	/* in one bucket */
+/* Whether a record is pending, for those who look for such. */
+struct redis_hint {
+	char key[REDIS_KEY_MAX], now[24];
+	struct redis_command c;
+};
+void redis_hint_make(struct redis_hint *hint, const struct fingerprint *key, bool pending, int64_t now);
+void redis_hint(struct redis *r, const struct fingerprint *key, bool pending);
+/* The commands that write an event, and what they borrow. */
+#define REDIS_EVENT_COMMANDS 3
+struct redis_event_text {
+	char events[REDIS_KEY_MAX], counts[REDIS_KEY_MAX], kept[24];
+	unsigned char slot[EVENT_SLOT];
+};
+/* Returns how many commands there are. */
+int redis_event_make(const struct redis *r, struct redis_event_text *text, const struct event *event,
+    struct redis_command c[REDIS_EVENT_COMMANDS]);
 
 /* store_redis.c */
-#define REDIS_PUT_KEYS 4
-/* The arguments of a put, and what they borrow. */
+/* A put, and what its commands borrow. */
 struct redis_put {
-	char keys[REDIS_PUT_KEYS][REDIS_KEY_MAX], expiry[24], now[24], kept[24], script[REDIS_SCRIPT_NAME];
-	unsigned char slot[EVENT_SLOT];
-	struct redis_command c;
+	struct redis_request q;
+	char script[REDIS_SCRIPT_NAME], key[REDIS_KEY_MAX], expiry[24], now[24];
+	struct redis_hint hint;
+	struct redis_event_text event;
 };
 /* value NULL: remove. redis_script.c says what the arguments mean. */
 void redis_put_make(struct redis_put *p, const struct redis *r, const struct fingerprint *key, const struct store_value *expected,

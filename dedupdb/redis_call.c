@@ -91,18 +91,58 @@ say_asking(struct redis *r, struct redis_node *node, struct err *err)
 	return 0;
 }
 
+/* What goes with a command: with the first attempt all of it, with others what was not carried out by then. *sent: which. */
+static void
+send_also(struct redis_node *node, struct redis_request *q, int64_t until, bool sent[REDIS_ALSO_MAX])
+{
+	bool whole = node->link.fd != -1;
+	int i;
+
+	for (i = 0; i < REDIS_ALSO_MAX; i++)
+		sent[i] = false;
+	for (i = 0; i < q->n_also && whole; i++) {
+		if (q->done[i])
+			continue;
+		(void)redis_link_send(&node->link, &q->also[i], until, &whole, node->name, NULL);
+		sent[i] = whole;
+	}
+}
+
+/* What was sent and got no answer may be done; it is not done again. */
+static void
+receive_also(struct redis_node *node, struct redis_request *q, int64_t until, const bool sent[REDIS_ALSO_MAX])
+{
+	redisReply *reply;
+	int i;
+
+	for (i = 0; i < q->n_also; i++) {
+		if (!sent[i])
+			continue;
+		q->done[i] = true;
+		if (node->link.fd == -1 || redis_link_receive(&node->link, until, &reply, node->name, NULL) == -1)
+			continue;
+		q->done[i] = reply->type != REDIS_REPLY_ERROR;
+		freeReplyObject(reply);
+	}
+}
+
 /* A failure before the whole command was sent, or of one that may be sent twice, is nobody's loss. */
 static enum verdict
-try_node(struct redis *r, struct redis_node *node, const struct redis_command *c, bool twice, redisReply **reply, struct err *err)
+try_node(struct redis *r, struct redis_node *node, struct redis_request *q, redisReply **reply, struct err *err)
 {
-	int64_t until = twice && redis_has_others(r) ? redis_half(r) : r->deadline_ms;
-	bool whole;
+	int64_t until = q->twice && redis_has_others(r) ? redis_half(r) : r->deadline_ms;
+	bool whole, sent[REDIS_ALSO_MAX];
+	int ret = redis_link_send(&node->link, &q->main, until, &whole, node->name, err);
 
-	if (redis_link_send(&node->link, c, until, &whole, node->name, err) == 0 &&
-	    redis_link_receive(&node->link, until, reply, node->name, err) == 0)
+	if (ret == 0) {
+		send_also(node, q, until, sent);
+		ret = node->link.fd == -1 ? -1 : redis_link_receive(&node->link, until, reply, node->name, err);
+		receive_also(node, q, until, sent);
+	}
+	if (ret == 0)
 		return judge(*reply);
 	r->mapped = !redis_has_others(r);
-	return whole && !twice ? LOST : LATER;
+	return whole && !q->twice ? LOST : LATER;
 }
 
 /* A cluster tells where a bucket is, or is going to be. */
@@ -117,45 +157,72 @@ follow(struct redis *r, const struct redis_node *by, unsigned int bucket, enum v
 	return node;
 }
 
+/* Where to go on after a reply that is none. *asked: the one that is to serve one request only. Returns false: nowhere. */
+static bool
+go_on(struct redis *r, struct redis_node **asked, struct redis_node *node, unsigned int bucket, enum verdict verdict,
+    const redisReply *reply, int *redirects, struct err *err)
+{
+	*asked = NULL;
+	if ((verdict == MOVED || verdict == ASK) && ++*redirects <= REDIRECTS_MAX) {
+		node = follow(r, node, bucket, verdict, reply, err);
+		*asked = verdict == ASK ? node : NULL;
+		return node != NULL;
+	}
+	r->mapped = !redis_has_others(r);
+	return verdict != REFUSED && pause_once(r);
+}
+
+static struct redis_node *
+next_node(struct redis *r, struct redis_node *asked, unsigned int bucket, struct err *err)
+{
+	bool again;
+
+	if (asked == NULL)
+		return redis_reach(r, bucket, err);
+	return redis_node_ready(r, asked, &again, err) == 0 && say_asking(r, asked, err) == 0 ? asked : NULL;
+}
+
+/* The answer to a script that the server does not know is the caller's. */
 enum redis_result
-redis_call(struct redis *r, unsigned int bucket, const struct redis_command *c, bool twice, redisReply **reply, struct err *err)
+redis_send(struct redis *r, unsigned int bucket, struct redis_request *q, redisReply **reply, struct err *err)
 {
 	struct redis_node *node, *asked = NULL;
+	enum verdict verdict = LATER;
 	int redirects = 0;
-	enum verdict verdict;
-	bool again;
+	bool further = true;
 
 	*reply = NULL;
 	r->failed = true;
-	for (;;) {
-		node = asked != NULL ? asked : redis_reach(r, bucket, err);
-		if (node == NULL || (asked != NULL && (redis_node_ready(r, node, &again, err) == -1 || say_asking(r, node, err) == -1)))
-			return REDIS_NOTHING;
-		asked = NULL;
-		verdict = try_node(r, node, c, twice, reply, err);
-		if (verdict == ANSWERED) {
-			r->failed = false;
-			r->last = node;
-			return REDIS_DONE;
-		}
+	while (further && (node = next_node(r, asked, bucket, err)) != NULL) {
+		verdict = try_node(r, node, q, reply, err);
+		r->last = node;
+		if (verdict == ANSWERED)
+			break;
 		if (verdict == LOST)
 			return REDIS_LOST;
 		if (*reply != NULL)
 			(void)redis_said(node->name, *reply, err);
-		if ((verdict == MOVED || verdict == ASK) && ++redirects <= REDIRECTS_MAX) {
-			node = follow(r, node, bucket, verdict, *reply, err);
-			asked = verdict == ASK ? node : NULL;
-		} else if (verdict == REFUSED || !pause_once(r))
-			node = NULL;
-		else
-			r->mapped = !redis_has_others(r);
+		further = go_on(r, &asked, node, bucket, verdict, *reply, &redirects, err);
 		if (verdict == REFUSED)
-			return REDIS_NOTHING;	/* the reply tells why */
+			return REDIS_NOTHING;
 		freeReplyObject(*reply);
 		*reply = NULL;
-		if (node == NULL)
-			return REDIS_NOTHING;
 	}
+	r->failed = verdict != ANSWERED;
+	return verdict == ANSWERED ? REDIS_DONE : REDIS_NOTHING;
+}
+
+enum redis_result
+redis_call(struct redis *r, unsigned int bucket, const struct redis_command *c, bool twice, redisReply **reply, struct err *err)
+{
+	struct redis_request q = { .main = *c, .twice = twice };
+	enum redis_result result = redis_send(r, bucket, &q, reply, err);
+
+	if (result != REDIS_DONE) {
+		freeReplyObject(*reply);
+		*reply = NULL;
+	}
+	return result;
 }
 
 /* What this connection wrote is on disk; to be sure of what others wrote, one writes something later. Only a node that waits is asked. */

@@ -6,24 +6,44 @@
 
 #define KEPT_MIN 64	/* in a bucket: few messages are not spread evenly */
 
-uint32_t
-redis_events_kept(const struct redis *r)
+static uint32_t
+events_kept(const struct redis *r)
 {
 	uint32_t share = (r->history + REDIS_BUCKETS - 1) / REDIS_BUCKETS, least = r->history < KEPT_MIN ? r->history : KEPT_MIN;
 
 	return share > least ? share : least;
 }
 
-/* Numbers are given when events are read: here nobody knows the number of the last one. */
-size_t
-redis_event(unsigned char slot[EVENT_SLOT], const struct event *event)
+/* Numbers are given when events are read: here nobody knows the number of the last one. The zeroes at the end are not sent. */
+int
+redis_event_make(const struct redis *r, struct redis_event_text *text, const struct event *event,
+    struct redis_command c[REDIS_EVENT_COMMANDS])
 {
+	unsigned int bucket = event->fp.bytes[0];
 	size_t len = EVENT_SLOT;
+	int i;
 
-	event_encode(event, slot);
-	while (len > 0 && slot[len - 1] == 0)
+	for (i = 0; i < REDIS_EVENT_COMMANDS; i++)
+		c[i].argc = 0;
+	if (r->history == 0)
+		return 0;
+	event_encode(event, text->slot);
+	while (len > 0 && text->slot[len - 1] == 0)
 		len--;
-	return len;
+	redis_bucket_key(text->events, bucket, "events");
+	redis_bucket_key(text->counts, bucket, "counts");
+	redis_word(&c[0], "RPUSH");
+	redis_word(&c[0], text->events);
+	redis_arg(&c[0], text->slot, len);
+	redis_word(&c[1], "LTRIM");
+	redis_word(&c[1], text->events);
+	redis_number(&c[1], text->kept, -(int64_t)events_kept(r));
+	redis_word(&c[1], "-1");
+	redis_word(&c[2], "HINCRBY");
+	redis_word(&c[2], text->counts);
+	redis_word(&c[2], "noted");
+	redis_word(&c[2], "1");
+	return REDIS_EVENT_COMMANDS;
 }
 
 /* What was delivered while there was no ledger has nowhere to go, and must not wait for one. */
@@ -31,24 +51,32 @@ void
 redis_note(struct store *store, const struct event *event)
 {
 	struct redis *r = redis_of(store);
-	unsigned int bucket = event->fp.bytes[0];
-	char events[REDIS_KEY_MAX], counts[REDIS_KEY_MAX], kept[24];
-	unsigned char slot[EVENT_SLOT];
-	struct redis_command c = { .argc = 0 };
-	redisReply *reply;
+	struct redis_command c[REDIS_EVENT_COMMANDS + 1];
+	struct redis_request q = { .n_also = 0 };
+	struct redis_event_text text;
+	int n;
 
 	if (r->failed && event->kind == EVENT_UNRECORDED)
 		return;
-	redis_bucket_key(events, bucket, "events");
-	redis_bucket_key(counts, bucket, "counts");
-	redis_word(&c, events);
-	redis_word(&c, counts);
-	redis_arg(&c, slot, r->history > 0 ? redis_event(slot, event) : 0);
-	redis_number(&c, kept, redis_events_kept(r));
-	redis_word(&c, event->kind == EVENT_DUPLICATE ? "1" : "0");
+	n = redis_event_make(r, &text, event, c);
+	if (event->kind == EVENT_DUPLICATE) {
+		redis_bucket_key(text.counts, event->fp.bytes[0], "counts");
+		c[n].argc = 0;
+		redis_word(&c[n], "HINCRBY");
+		redis_word(&c[n], text.counts);
+		redis_word(&c[n], "duplicates");
+		redis_word(&c[n++], "1");
+	}
 	redis_begin(r);
-	if (redis_run(r, bucket, REDIS_NOTE, 2, &c, &reply, NULL) == REDIS_DONE)
+	if (n > 0) {
+		redisReply *reply;
+
+		q.main = c[0];
+		q.n_also = n - 1;
+		memcpy(q.also, &c[1], (size_t)q.n_also * sizeof(c[0]));
+		(void)redis_send(r, event->fp.bytes[0], &q, &reply, NULL);
 		freeReplyObject(reply);
+	}
 }
 
 struct events {

@@ -32,7 +32,6 @@ fill_one(struct fill *f, size_t i)
 static size_t
 send_some(struct fill *f, size_t i, size_t n)
 {
-	struct redis_command c;
 	struct store_value value;
 	struct fingerprint key;
 	struct redis_put put;
@@ -44,8 +43,7 @@ send_some(struct fill *f, size_t i, size_t n)
 		if (f->r->nodes[f->r->owner[key.bytes[0]]] != f->node)
 			break;
 		redis_put_make(&put, f->r, &key, NULL, &value, false);
-		redis_script_command(&c, put.script, REDIS_PUT, REDIS_PUT_KEYS, &put.c);
-		(void)redis_link_send(&f->node->link, &c, f->r->deadline_ms, &whole, f->node->name, NULL);
+		(void)redis_link_send(&f->node->link, &put.q.main, f->r->deadline_ms, &whole, f->node->name, NULL);
 		sent += whole;
 	}
 	return sent;

@@ -1,6 +1,5 @@
 /*
- * What changes more than one key is a script, so that it is carried out as a whole or not at all. Scripts know frames (redis.h), and
- * nothing of records.
+ * The one script: compare and swap. It knows frames (redis.h), and nothing of records.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -8,14 +7,13 @@
 #include "digest.h"
 #include "redis.h"
 
-/* KEYS: records, pending, events, counts. ARGV: the rest of the fingerprint, what is expected ("none", "same"), the same, the new record
- * ("": remove), when it expires, now, is it pending ("1"), the fingerprint, an event ("": none), how many of them are kept.
+/* KEYS: records. ARGV: the rest of the fingerprint, what is expected ("none", "same"), the same, the new record ("": remove), when it expires,
+ * now.
  *
  * What is no frame is dropped with all that follows it; until then it counts as an empty record whose fingerprint ends in zeroes.
  *
- * Returns {0} done, {1, what is there}, {2}: nothing is there. All that can fail comes before the first change; errors of what is only a
- * help are not told. */
-static const char put_text[] =
+ * Returns {0} done, {1, what is there}, {2}: nothing is there. All that can fail comes before the one change. */
+static const char text[] =
 "local all = redis.call('GET', KEYS[1]) or ''\n"
 "local now, kept, last, never, there, at = tonumber(ARGV[6]), {}, 0, false, nil, 1\n"
 "local function keep(frame, expiry)\n"
@@ -37,78 +35,45 @@ static const char put_text[] =
 "  end\n"
 "  at = at + 30 + len\n"
 "end\n"
-"local result = {0}\n"
-"if there and (ARGV[2] == 'none' or there ~= ARGV[3]) then\n"
-"  result = {1, there}\n"
-"elseif not there and ARGV[2] == 'same' then\n"
-"  result = {2}\n"
+"if there and (ARGV[2] == 'none' or there ~= ARGV[3]) then return {1, there} end\n"
+"if not there and ARGV[2] == 'same' then return {2} end\n"
+"if ARGV[4] ~= '' then\n"
+"  keep(ARGV[1] .. struct.pack('>I4I2', tonumber(ARGV[5]), #ARGV[4]) .. ARGV[4], tonumber(ARGV[5]))\n"
+"end\n"
+"local whole = table.concat(kept)\n"
+"if #whole > 262144 then return redis.error_reply('ERR too many separate copies of one message') end\n"
+"if whole == '' then\n"
+"  redis.call('DEL', KEYS[1])\n"
+"elseif never then\n"
+"  redis.call('SET', KEYS[1], whole)\n"
 "else\n"
-"  if ARGV[4] ~= '' then\n"
-"    keep(ARGV[1] .. struct.pack('>I4I2', tonumber(ARGV[5]), #ARGV[4]) .. ARGV[4], tonumber(ARGV[5]))\n"
-"  end\n"
-"  local whole = table.concat(kept)\n"
-"  if #whole > 262144 then return redis.error_reply('ERR too many separate copies of one message') end\n"
-"  if whole == '' then\n"
-"    redis.call('DEL', KEYS[1])\n"
-"  elseif never then\n"
-"    redis.call('SET', KEYS[1], whole)\n"
-"  else\n"
-"    redis.call('SET', KEYS[1], whole, 'EX', last - now)\n"
-"  end\n"
-"  if ARGV[7] == '1' then\n"
-"    redis.pcall('ZADD', KEYS[2], now, ARGV[8])\n"
-"  else\n"
-"    redis.pcall('ZREM', KEYS[2], ARGV[8])\n"
-"  end\n"
+"  redis.call('SET', KEYS[1], whole, 'EX', last - now)\n"
 "end\n"
-"if ARGV[9] ~= '' and (result[1] == 0 or ARGV[4] ~= '') then\n"
-"  redis.pcall('RPUSH', KEYS[3], ARGV[9])\n"
-"  redis.pcall('LTRIM', KEYS[3], -tonumber(ARGV[10]), -1)\n"
-"  redis.pcall('HINCRBY', KEYS[4], 'noted', 1)\n"
-"end\n"
-"return result\n";
-
-/* KEYS: events, counts. ARGV: an event ("": none), how many are kept, is it a duplicate ("1"). */
-static const char note_text[] =
-"if ARGV[1] ~= '' then\n"
-"  redis.call('RPUSH', KEYS[1], ARGV[1])\n"
-"  redis.call('LTRIM', KEYS[1], -tonumber(ARGV[2]), -1)\n"
-"  redis.call('HINCRBY', KEYS[2], 'noted', 1)\n"
-"end\n"
-"if ARGV[3] == '1' then redis.call('HINCRBY', KEYS[2], 'duplicates', 1) end\n"
 "return {0}\n";
-
-static const char *const texts[REDIS_SCRIPTS] = { [REDIS_PUT] = put_text, [REDIS_NOTE] = note_text };
 
 /* Servers know a script by its SHA-1. */
 static void
-name_of(enum redis_script script, char name[REDIS_SCRIPT_NAME])
+name_of(char name[REDIS_SCRIPT_NAME])
 {
 	unsigned char bytes[SHA_DIGEST_LENGTH];
 	SHA_CTX ctx;
 	size_t i;
 
 	SHA1_Init(&ctx);
-	SHA1_Update(&ctx, texts[script], strlen(texts[script]));
+	SHA1_Update(&ctx, text, strlen(text));
 	SHA1_Final(bytes, &ctx);
 	for (i = 0; i < sizeof(bytes); i++)
 		snprintf(name + 2 * i, 3, "%02x", bytes[i]);
 }
 
 void
-redis_script_command(struct redis_command *c, char name[REDIS_SCRIPT_NAME], enum redis_script script, int keys,
-    const struct redis_command *rest)
+redis_script_begin(struct redis_command *c, char name[REDIS_SCRIPT_NAME])
 {
-	static const char *const numbers[] = { "0", "1", "2", "3", "4" };
-	int i;
-
-	name_of(script, name);
+	name_of(name);
 	c->argc = 0;
 	redis_word(c, "EVALSHA");
 	redis_word(c, name);
-	redis_word(c, numbers[keys]);
-	for (i = 0; i < rest->argc; i++)
-		redis_arg(c, rest->argv[i], rest->len[i]);
+	redis_word(c, "1");
 }
 
 static bool
@@ -119,24 +84,19 @@ is_unknown(const redisReply *reply)
 
 /* A server that has just been started does not know it. */
 enum redis_result
-redis_run(struct redis *r, unsigned int bucket, enum redis_script script, int keys, const struct redis_command *rest, redisReply **reply,
-    struct err *err)
+redis_script_send(struct redis *r, unsigned int bucket, struct redis_request *q, redisReply **reply, struct err *err)
 {
-	struct redis_command c;
-	enum redis_result result;
-	char name[REDIS_SCRIPT_NAME];
+	enum redis_result result = redis_send(r, bucket, q, reply, err);
 
-	redis_script_command(&c, name, script, keys, rest);
-	result = redis_call(r, bucket, &c, false, reply, err);
 	if (is_unknown(*reply)) {
 		freeReplyObject(*reply);
-		c.argv[0] = "EVAL";
-		c.len[0] = strlen(c.argv[0]);
-		c.argv[1] = texts[script];
-		c.len[1] = strlen(texts[script]);
-		result = redis_call(r, bucket, &c, false, reply, err);
+		q->main.argv[0] = "EVAL";
+		q->main.len[0] = strlen(q->main.argv[0]);
+		q->main.argv[1] = text;
+		q->main.len[1] = strlen(text);
+		result = redis_send(r, bucket, q, reply, err);
 	}
-	if (result != REDIS_DONE && *reply != NULL) {
+	if (result != REDIS_DONE) {
 		freeReplyObject(*reply);
 		*reply = NULL;
 	}

@@ -235,19 +235,47 @@ redis_each(struct store *store, const struct fingerprint *from, const struct fin
 	return memcmp(from->bytes, to->bytes, PREFIX_BYTES) == 0 ? visit_key(&w, &prefix) : scan_all(&w);
 }
 
+void
+redis_hint(struct redis *r, const struct fingerprint *key, bool pending)
+{
+	struct redis_hint hint;
+	redisReply *reply;
+
+	redis_hint_make(&hint, key, pending, clock_now());
+	redis_begin(r);
+	(void)redis_call(r, key->bytes[0], &hint.c, true, &reply, NULL);
+	freeReplyObject(reply);
+}
+
+void
+redis_hint_make(struct redis_hint *hint, const struct fingerprint *key, bool pending, int64_t now)
+{
+	redis_bucket_key(hint->key, key->bytes[0], "pending");
+	hint->c.argc = 0;
+	redis_word(&hint->c, pending ? "ZADD" : "ZREM");
+	redis_word(&hint->c, hint->key);
+	if (pending)
+		redis_number(&hint->c, hint->now, now);
+	redis_arg(&hint->c, key->bytes, sizeof(key->bytes));
+}
+
 static int
 visit_pending(struct store *store, const redisReply *member, store_visit *visit, void *arg, struct err *err)
 {
 	struct store_value value;
 	struct fingerprint key;
+	struct record record;
 
 	if (!redis_is_string(member) || member->len != sizeof(key.bytes))
 		return 0;
 	memcpy(key.bytes, member->str, sizeof(key.bytes));
 	switch (redis_get(store, &key, &value, err)) {
 	case STORE_OK:
-		return visit(arg, &key, &value, err);
+		if (record_decode(&record, value.bytes, value.len) == -1 || record.state == RECORD_PENDING)
+			return visit(arg, &key, &value, err);
+		/* fall through */
 	case STORE_ABSENT:
+		redis_hint(redis_of(store), &key, false);	/* who lost a race may have left it */
 		return 0;
 	default:
 		return -1;

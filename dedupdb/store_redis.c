@@ -129,27 +129,26 @@ void
 redis_put_make(struct redis_put *p, const struct redis *r, const struct fingerprint *key, const struct store_value *expected,
     const struct store_value *value, bool pending)
 {
-	const struct event *event = r->history > 0 ? r->base.event : NULL;
+	struct redis_command *c = &p->q.main;
 	int64_t now = clock_now();
-	int i;
 
-	redis_key(p->keys[0], key);
-	redis_bucket_key(p->keys[1], key->bytes[0], "pending");
-	redis_bucket_key(p->keys[2], key->bytes[0], "events");
-	redis_bucket_key(p->keys[3], key->bytes[0], "counts");
-	p->c.argc = 0;
-	for (i = 0; i < REDIS_PUT_KEYS; i++)
-		redis_word(&p->c, p->keys[i]);
-	redis_arg(&p->c, key->bytes + FINGERPRINT_TAG / 2, FINGERPRINT_BYTES - FINGERPRINT_TAG / 2);
-	redis_word(&p->c, expected != NULL ? "same" : "none");
-	redis_arg(&p->c, expected != NULL ? (const void *)expected->bytes : "", expected != NULL ? expected->len : 0);
-	redis_arg(&p->c, value != NULL ? (const void *)value->bytes : "", value != NULL ? value->len : 0);
-	redis_number(&p->c, p->expiry, value != NULL ? redis_expiry(r, value, pending, now) : 0);
-	redis_number(&p->c, p->now, now);
-	redis_word(&p->c, pending ? "1" : "0");
-	redis_arg(&p->c, key->bytes, FINGERPRINT_BYTES);
-	redis_arg(&p->c, p->slot, event != NULL ? redis_event(p->slot, event) : 0);
-	redis_number(&p->c, p->kept, redis_events_kept(r));
+	memset(p->q.done, 0, sizeof(p->q.done));
+	p->q.twice = false;
+	redis_script_begin(c, p->script);
+	redis_key(p->key, key);
+	redis_word(c, p->key);
+	redis_arg(c, key->bytes + FINGERPRINT_TAG / 2, FINGERPRINT_BYTES - FINGERPRINT_TAG / 2);
+	redis_word(c, expected != NULL ? "same" : "none");
+	redis_arg(c, expected != NULL ? (const void *)expected->bytes : "", expected != NULL ? expected->len : 0);
+	redis_arg(c, value != NULL ? (const void *)value->bytes : "", value != NULL ? value->len : 0);
+	redis_number(c, p->expiry, value != NULL ? redis_expiry(r, value, pending, now) : 0);
+	redis_number(c, p->now, now);
+	redis_hint_make(&p->hint, key, pending, now);
+	p->q.also[0] = p->hint.c;
+	p->q.n_also = 1;
+	/* Others may have done the same, and both are worth a word; what was not removed is not. */
+	if (r->base.event != NULL && value != NULL)
+		p->q.n_also += redis_event_make(r, &p->event, r->base.event, &p->q.also[1]);
 }
 
 enum store_result
@@ -162,14 +161,22 @@ redis_put_read(const struct redis_node *node, const redisReply *reply, struct st
 	if (said != NULL && said->integer == 2)
 		return STORE_ABSENT;
 	if (said != NULL && said->integer == 1 && there != NULL && there->len <= RECORD_MAX) {
-		if (now != NULL) {
-			now->len = there->len;
-			memcpy(now->bytes, there->str, there->len);
-		}
+		now->len = there->len;
+		memcpy(now->bytes, there->str, there->len);
 		return STORE_CONFLICT;
 	}
 	(void)redis_said(node->name, reply, err);
 	return STORE_UNDECIDED;
+}
+
+/* A hint went with a change that was not made. */
+static void
+mend_hint(struct redis *r, const struct fingerprint *key, bool pending, const struct store_value *there)
+{
+	struct record record;
+
+	if (!pending && record_decode(&record, there->bytes, there->len) == 0 && record.state == RECORD_PENDING)
+		redis_hint(r, key, true);
 }
 
 static enum store_result
@@ -182,7 +189,7 @@ change(struct redis *r, const struct fingerprint *key, const struct store_value 
 
 	redis_put_make(&p, r, key, expected, value, pending);
 	redis_begin(r);
-	switch (redis_run(r, key->bytes[0], REDIS_PUT, REDIS_PUT_KEYS, &p.c, &reply, err)) {
+	switch (redis_script_send(r, key->bytes[0], &p.q, &reply, err)) {
 	case REDIS_NOTHING:
 		return STORE_FAILED;
 	case REDIS_LOST:
@@ -192,6 +199,8 @@ change(struct redis *r, const struct fingerprint *key, const struct store_value 
 	}
 	result = redis_put_read(r->last, reply, now, err);
 	freeReplyObject(reply);
+	if (result == STORE_CONFLICT)
+		mend_hint(r, key, pending, now);
 	if (r->last->waits && result == STORE_OK && durable)
 		result = redis_node_wait(r, r->last, err) == 0 ? STORE_OK : STORE_UNDECIDED;
 	else if (r->last->waits)
@@ -209,8 +218,11 @@ redis_put(struct store *store, const struct fingerprint *key, const struct store
 enum store_result
 redis_remove(struct store *store, const struct fingerprint *key, const struct store_value *expected, struct err *err)
 {
-	enum store_result result = change(redis_of(store), key, expected, NULL, false, false, NULL, err);
+	struct store_value there;
+	enum store_result result = change(redis_of(store), key, expected, NULL, false, false, &there, err);
 
+	if (result == STORE_OK && store->event != NULL)
+		redis_note(store, store->event);
 	return result == STORE_UNDECIDED ? STORE_FAILED : result;
 }
 

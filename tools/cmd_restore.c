@@ -322,7 +322,7 @@ run_restore(struct restore *r, int argc, char **argv)
 	tool_catch_signals();
 	t->changing = !r->dry;
 	rc = tool_ledger(t);
-	if (rc == EX_OK && geteuid() == 0)
+	if (rc == EX_OK && geteuid() == 0 && (t->ledger == NULL || ledger_has_files(t->ledger)))
 		rc = tool_usage(t, "root would make a ledger that nobody else can use: say whose with -d user");
 	if (rc == EX_OK)
 		rc = restore(r);
