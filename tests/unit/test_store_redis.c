@@ -1,0 +1,546 @@
+/* What only the store in Redis promises: it is particular about servers, it never waits for ever, and it believes no answer. */
+#include "fs.h"
+#include "lib/fake_server.h"
+#include "ledger_fixture.h"
+
+#define ALWAYS "*2\r\n$11\r\nappendfsync\r\n$6\r\nalways\r\n"
+#define EVERY_SECOND "*2\r\n$11\r\nappendfsync\r\n$8\r\neverysec\r\n"
+
+static void
+server_says(const char *line, const char *expected)
+{
+	char answer[4096] = "";
+
+	assert_int_equal(redis_server_say(line, answer, sizeof(answer)), 0);
+	if (strstr(answer, expected) == NULL)
+		fail_msg("%s: %s", line, answer);
+}
+
+/* A look-up that fails, and why. */
+static void
+claim_fails(struct ledger *ledger, const char *why)
+{
+	struct fingerprint fp = fingerprint_of(1);
+	struct claim claim = { .attempted = false };
+	struct err err = { .text = "" };
+
+	assert_int_equal(ledger_claim(ledger, &fp, NOW, &claim, &err), -1);
+	if (strstr(err.text, why) == NULL)
+		fail_msg("%s", err.text);
+	assert_int_equal(err.status, STATUS_TEMP);
+}
+
+static struct ledger *
+open_with(const char *url, const char *password)
+{
+	struct ledger_options options = { .url = url, .window = WINDOW, .timeout_ms = 10000, .password = password, .history = 8 };
+	struct ledger *ledger;
+	struct err err = { .text = "" };
+
+	if (ledger_open(&ledger, &options, &err) == -1)
+		fail_msg("%s", err.text);
+	return ledger;
+}
+
+/* --- servers that keep no ledger --- */
+
+static void
+refuses(struct fixture *f, const char *set, const char *why, const char *back)
+{
+	struct claim claim;
+
+	server_says(set, "OK");
+	fixture_reopen(f);
+	claim_fails(f->ledger, why);
+	server_says(back, "OK");
+	fixture_reopen(f);
+	claim_as(f, 1, NOW, CLAIM_NEW, &claim);
+}
+
+static void
+test_settings(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+
+	refuses(f, "CONFIG SET appendonly no", "appendonly", "CONFIG SET appendonly yes");
+	refuses(f, "CONFIG SET appendfsync everysec", "appendfsync", "CONFIG SET appendfsync always");
+	refuses(f, "CONFIG SET maxmemory 100mb maxmemory-policy allkeys-lru", "noeviction", "CONFIG SET maxmemory 0 maxmemory-policy noeviction");
+	refuses(f, "CONFIG SET maxmemory 100mb maxmemory-policy volatile-ttl", "noeviction", "CONFIG SET maxmemory 0");
+	server_says("CONFIG SET maxmemory 100mb maxmemory-policy noeviction", "OK");
+	fixture_reopen(f);
+	claim_as(f, 1, NOW, CLAIM_NEW, &claim);
+	server_says("CONFIG SET maxmemory 0", "OK");
+	refuses(f, "REPLICAOF 127.0.0.1 1", "replica", "REPLICAOF NO ONE");
+}
+
+static void
+test_full(void **state)
+{
+	struct fixture *f = *state;
+	struct intent intent = intent_of("x");
+	struct claim claim;
+	struct err err = { .text = "" };
+
+	claim_as(f, 1, NOW, CLAIM_NEW, &claim);
+	server_says("CONFIG SET maxmemory 1", "OK");
+	assert_int_equal(ledger_decide(f->ledger, &claim, &intent, NULL, NOW, &err), -1);
+	assert_int_equal(claim.state, CLAIM_NEW);	/* nothing was written, and that is known */
+	assert_non_null(strstr(err.text, "OOM"));
+	server_says("CONFIG SET maxmemory 0", "OK");
+	decide_as(f, &claim, "x", NOW, CLAIM_WON);
+}
+
+static void
+test_login(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger *ledger;
+	struct fingerprint fp = fingerprint_of(1);
+	struct claim claim = { .attempted = false };
+	struct err err = { .text = "" };
+	char url[256];
+
+	server_says("ACL SETUSER mail on >s3cret-w0rd ~dedup-lda:* +@all", "OK");
+	snprintf(url, sizeof(url), "redis+unix://mail@%s", strchr(f->url, '/') + 2);
+	ledger = open_with(url, "s3cret-w0rd");
+	if (ledger_claim(ledger, &fp, NOW, &claim, &err) == -1)
+		fail_msg("%s", err.text);
+	ledger_close(&ledger);
+	ledger = open_with(url, "wr0ng-word");
+	assert_int_equal(ledger_claim(ledger, &fp, NOW, &claim, &err), -1);
+	assert_non_null(strstr(err.text, "WRONGPASS"));
+	assert_null(strstr(err.text, "wr0ng"));
+	ledger_close(&ledger);
+	ledger = open_with(url, NULL);
+	claim_fails(ledger, "refuses the login");
+	ledger_close(&ledger);
+	server_says("CONFIG SET requirepass an0ther", "OK");
+	ledger = open_with(f->url, NULL);
+	claim_fails(ledger, "NOAUTH");
+	ledger_close(&ledger);
+	ledger = open_with(f->url, "an0ther");
+	assert_int_equal(ledger_claim(ledger, &fp, NOW, &claim, &err), 0);
+	assert_int_equal(claim.state, CLAIM_NEW);
+	ledger_close(&ledger);
+	server_says("AUTH an0ther\r\nCONFIG SET requirepass \"\"", "OK");
+	server_says("ACL DELUSER mail", "1");
+}
+
+/* A database of its own. */
+static void
+test_database(void **state)
+{
+	struct fixture *f = *state;
+	struct fingerprint fp = fingerprint_of(1);
+	struct claim claim = { .attempted = false };
+	struct ledger *ledger;
+	struct err err;
+	char url[256];
+
+	deliver_one(f, 1, NOW);
+	snprintf(url, sizeof(url), "%s?db=3", f->url);
+	ledger = open_with(url, NULL);
+	assert_int_equal(ledger_claim(ledger, &fp, NOW, &claim, &err), 0);
+	assert_int_equal(claim.state, CLAIM_NEW);
+	ledger_close(&ledger);
+	snprintf(url, sizeof(url), "%s?db=999", f->url);
+	ledger = open_with(url, NULL);
+	claim_fails(ledger, "DB index");
+	ledger_close(&ledger);
+}
+
+/* --- what is kept --- */
+
+static void
+test_keys(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+
+	claim_as(f, 0xabcdef, NOW, CLAIM_NEW, &claim);
+	decide_as(f, &claim, "x", NOW, CLAIM_WON);
+	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":-1");	/* pending: it stays */
+	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
+	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);
+	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":8");	/* a day and the window: 87400, or a second less */
+	server_says("ZCARD dedup-lda:{ab}:pending", ":0");
+	assert_int_equal(ledger_forget(f->ledger, &claim, NULL), 0);
+	claim_as(f, 0xabcdef, NOW, CLAIM_DUPLICATE, &claim);
+	assert_int_equal(ledger_forget(f->ledger, &claim, NULL), 1);
+	server_says("EXISTS dedup-lda:{ab}:abcdef0000000000", ":0");
+}
+
+/* A mark that came too late, or a deletion, does not hide a record that is pending still. */
+static void
+test_hint_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct claim old, claim;
+
+	claim_as(f, 0xabcdef, NOW, CLAIM_NEW, &claim);
+	decide_as(f, &claim, "x", NOW, CLAIM_WON);
+	old = claim;
+	claim_as(f, 0xabcdef, NOW, CLAIM_PENDING, &claim);
+	decide_as(f, &claim, "y", NOW, CLAIM_WON);
+	assert_int_equal(ledger_delivered(f->ledger, &old, false, NULL), 0);
+	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
+	assert_int_equal(ledger_forget(f->ledger, &old, NULL), 0);
+	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
+}
+
+static int
+count_one(void *arg, struct claim *claim, struct err *err)
+{
+	(void)claim;
+	(void)err;
+	(*(unsigned int *)arg)++;
+	return 0;
+}
+
+/* Fingerprints that begin alike share a key, and nothing else. */
+static void
+test_separate_copies(void **state)
+{
+	struct fixture *f = *state;
+	struct intent intent = intent_of("intent");
+	struct fingerprint fp = fingerprint_of(0xabcdef);
+	struct claim claim[3] = { { .attempted = false } };
+	unsigned int i, n = 0;
+	struct err err;
+
+	for (i = 0; i < 3; i++) {
+		fp.bytes[20] = (unsigned char)i;
+		assert_int_equal(ledger_claim(f->ledger, &fp, NOW, &claim[i], &err), 0);
+		assert_int_equal(claim[i].state, CLAIM_NEW);
+		assert_int_equal(ledger_decide(f->ledger, &claim[i], &intent, NULL, NOW, &err), 0);
+		assert_int_equal(claim[i].state, CLAIM_WON);
+	}
+	server_says("DBSIZE", ":2");	/* and the set of pending ones */
+	assert_int_equal(ledger_delivered(f->ledger, &claim[1], false, &err), 0);
+	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":-1");	/* two are pending */
+	assert_int_equal(ledger_each_prefix(f->ledger, "abcdef0000000000", NOW, count_one, &n, &err), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(ledger_delivered(f->ledger, &claim[0], false, &err), 0);
+	assert_int_equal(ledger_delivered(f->ledger, &claim[2], false, &err), 0);
+	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":8");
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(ledger_claim(f->ledger, &claim[i].fp, NOW, &claim[i], &err), 0);
+		assert_int_equal(claim[i].state, CLAIM_DUPLICATE);
+		assert_int_equal(ledger_forget(f->ledger, &claim[i], &err), 1);
+	}
+	server_says("DBSIZE", ":0");
+}
+
+/* Whatever somebody else has put there: it is seen, the next copy is delivered, and replaces it. */
+static void
+test_damaged(void **state)
+{
+	static const char *const values[] = { "x", "0123456789012345678901234567890123456789",
+		"\"000000000000000000000000\\x00\\x00\\x00\\x00\\x00\\xff\"", "\"000000000000000000000000\\x00\\x00\\x00\\x00\\xff\\xff00\"",
+		"\"\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\\x00"
+		"\\x00\\x00\\x00\\x00\\x03abc\"" };
+	struct fixture *f = *state;
+	struct fingerprint fp = fingerprint_of(0xabcdef);
+	struct claim claim;
+	struct err err;
+	char line[512];
+	size_t i;
+
+	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		snprintf(line, sizeof(line), "SET dedup-lda:{ab}:abcdef0000000000 %s", values[i]);
+		server_says("FLUSHALL", "OK");
+		server_says(line, "OK");
+		check_counters(f, 1);
+		claim_as(f, 0xabcdef, NOW, CLAIM_NEW, &claim);
+		decide_as(f, &claim, "x", NOW, CLAIM_WON);
+		assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);
+		claim_as(f, 0xabcdef, NOW, CLAIM_DUPLICATE, &claim);
+		check_counters(f, 1);
+	}
+	server_says("DEL dedup-lda:{ab}:abcdef0000000000", ":1");
+	server_says("LPUSH dedup-lda:{ab}:abcdef0000000000 x", ":1");
+	assert_int_equal(ledger_claim(f->ledger, &fp, NOW, &claim, &err), -1);	/* not even of the right type: nothing of it is ours */
+	assert_non_null(strstr(err.text, "WRONGTYPE"));
+	server_says("FLUSHALL", "OK");
+}
+
+/* What the server forgets or cuts between two operations costs nothing. */
+static void
+test_reconnects(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+
+	deliver_one(f, 1, NOW);
+	server_says("CLIENT KILL TYPE normal", ":");
+	server_says("SCRIPT FLUSH", "OK");
+	claim_as(f, 2, NOW, CLAIM_NEW, &claim);
+	server_says("CLIENT KILL TYPE normal", ":");
+	decide_as(f, &claim, "x", NOW, CLAIM_WON);
+	server_says("CLIENT KILL TYPE normal", ":");
+	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);
+	claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+	claim_as(f, 2, NOW, CLAIM_DUPLICATE, &claim);
+}
+
+/* --- servers that can't be trusted --- */
+
+struct fake {
+	struct fake_server server;
+	struct store *store;
+	char url[64];
+	struct ledger_options options;
+};
+
+static void
+begin(struct fake *f, const struct fake_rule *rules, int timeout_ms)
+{
+	struct store_options options = { .ledger = &f->options };
+	struct err err = { .text = "" };
+
+	fake_server_start(&f->server, rules);
+	snprintf(f->url, sizeof(f->url), "redis://127.0.0.1:%u", f->server.port);
+	f->options = (struct ledger_options){ .url = f->url, .window = WINDOW, .timeout_ms = timeout_ms };
+	if (ledger_stores[2]->open(&f->store, &options, &err) == -1)
+		fail_msg("%s", err.text);
+}
+
+static void
+end(struct fake *f)
+{
+	f->store->ops->close(&f->store);
+	fake_server_stop(&f->server);
+}
+
+static enum store_result
+get(struct fake *f, struct err *err)
+{
+	struct fingerprint fp = fingerprint_of(1);
+	struct store_value value;
+
+	return f->store->ops->get(f->store, &fp, &value, err);
+}
+
+static enum store_result
+put(struct fake *f, bool durable, struct err *err)
+{
+	struct fingerprint fp = fingerprint_of(1);
+	struct store_value value = { .len = 3, .bytes = "abc" }, now;
+
+	return f->store->ops->put(f->store, &fp, NULL, &value, durable, true, &now, err);
+}
+
+/* A server that is fit to keep a ledger, but for what these rules say. */
+static void
+begin_fit(struct fake *f, const char *word, const char *answer, int timeout_ms)
+{
+	static struct fake_rule rules[6];
+
+	rules[0] = (struct fake_rule){ word, answer };
+	rules[1] = (struct fake_rule){ "INFO", fake_server_info("7.0.15", "") };
+	rules[2] = (struct fake_rule){ "appendfsync", ALWAYS };
+	rules[3] = (struct fake_rule){ "EVALSHA", "*1\r\n:0\r\n" };
+	rules[4] = (struct fake_rule){ "GET", "$-1\r\n" };
+	rules[5] = (struct fake_rule){ NULL, NULL };
+	begin(f, rules, timeout_ms);
+}
+
+static void
+test_fit(void **state)
+{
+	struct err err = { .text = "" };
+	struct fake f;
+
+	(void)state;
+	begin_fit(&f, "nothing", "", 10000);
+	assert_int_equal(get(&f, &err), STORE_ABSENT);
+	assert_int_equal(put(&f, true, &err), STORE_OK);
+	end(&f);
+}
+
+/* What was sent may be done. */
+static void
+test_lost_answers(void **state)
+{
+	static const char *const silences[] = { "", NULL, "$-1\r\n", ":0\r\n", "*0\r\n", "*1\r\n:7\r\n", "*1\r\n:1\r\n", "*1\r\n$1\r\n0\r\n",
+		"*2\r\n:1\r\n:0\r\n", "+OK\r\n", "?what\r\n", "\r\n", "$5\r\nab", "*3\r\n:0\r\n" };
+	struct err err;
+	struct fake f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(silences) / sizeof(silences[0]); i++) {
+		err.text[0] = '\0';
+		begin_fit(&f, "EVALSHA", silences[i], 300);
+		assert_int_equal(put(&f, true, &err), STORE_UNDECIDED);
+		assert_true(err.text[0] != '\0');
+		end(&f);
+	}
+}
+
+/* An error means that nothing was done. */
+static void
+test_errors(void **state)
+{
+	static const char *const errors[] = { "-OOM command not allowed\r\n", "-NOPERM no\r\n", "-MISCONF x\r\n", "-ERR \x1b[2J\x07\r\n", "-\r\n",
+		"-LOADING x\r\n", "-READONLY x\r\n", "-MOVED\r\n", "-MOVED 1 \r\n", "-MOVED 1 a:b\r\n", "-MOVED 1 :70000\r\n", "-ASK 1 x\r\n",
+		"-NOSCRIPT x\r\n", "-CLUSTERDOWN x\r\n" };
+	struct err err;
+	struct fake f;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		err.text[0] = '\0';
+		begin_fit(&f, "EVAL", errors[i], 300);
+		assert_int_equal(put(&f, true, &err), STORE_FAILED);
+		assert_true(err.text[0] != '\0');
+		for (j = 0; err.text[j] != '\0'; j++)
+			assert_in_range(err.text[j], ' ', '~');
+		end(&f);
+	}
+}
+
+/* No answer, or one that is none: the look-up fails, in time. */
+static void
+test_bad_answers(void **state)
+{
+	static const char *const answers[] = { "", NULL, ":1\r\n", "*0\r\n", "*-7\r\n", "*2147483647\r\n", "*99999999999999999999\r\n", "$-5\r\n",
+		"$2147483647\r\nx", "$536870912\r\n", "?\r\n", "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", "+OK\r\n", "-ERR x\r\n" };
+	struct err err;
+	struct fake f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		err.text[0] = '\0';
+		begin_fit(&f, "dedup-lda:", answers[i], 300);
+		assert_int_equal(get(&f, &err), STORE_FAILED);
+		assert_true(err.text[0] != '\0');
+		end(&f);
+		begin_fit(&f, "INFO", answers[i], 300);
+		assert_int_equal(put(&f, true, &err), STORE_FAILED);	/* it was never sent */
+		end(&f);
+	}
+}
+
+static void
+test_nobody_there(void **state)
+{
+	struct event event = { .kind = EVENT_UNRECORDED };
+	struct err err = { .text = "" };
+	struct fake f;
+
+	(void)state;
+	begin_fit(&f, "nothing", "", 10000);
+	fake_server_stop(&f.server);
+	assert_int_equal(get(&f, &err), STORE_FAILED);
+	assert_non_null(strstr(err.text, "Connection refused"));
+	assert_int_equal(put(&f, true, &err), STORE_FAILED);
+	f.store->ops->note(f.store, &event);
+	f.store->ops->close(&f.store);
+}
+
+/* --- servers that answer before the disk does --- */
+
+static void
+begin_late(struct fake *f, const char *config, const char *waited)
+{
+	static struct fake_rule rules[6];
+
+	rules[0] = (struct fake_rule){ "INFO", fake_server_info("7.2.4", "") };
+	rules[1] = (struct fake_rule){ "appendfsync", config };
+	rules[2] = (struct fake_rule){ "EVALSHA", "*1\r\n:0\r\n" };
+	rules[3] = (struct fake_rule){ "WAITAOF", waited };
+	rules[4] = (struct fake_rule){ "GET", "$34\r\n000000000000000000000001" "0000" "\x01\x01" "abcd\r\n" };
+	rules[5] = (struct fake_rule){ NULL, NULL };
+	begin(f, rules, 300);
+}
+
+static void
+test_waits_for_the_disk(void **state)
+{
+	static const char *const configs[] = { EVERY_SECOND, "-NOPERM no\r\n" };
+	static const char *const never[] = { "*2\r\n:0\r\n:0\r\n", "*0\r\n", "-ERR x\r\n", ":1\r\n", "", NULL };
+	struct err err = { .text = "" };
+	struct fake f;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		begin_late(&f, configs[i], "*2\r\n:1\r\n:0\r\n");
+		assert_int_equal(put(&f, true, &err), STORE_OK);
+		assert_int_equal(put(&f, false, &err), STORE_OK);
+		assert_int_equal(f.store->ops->sync(f.store, &err), 0);
+		end(&f);
+		for (j = 0; j < sizeof(never) / sizeof(never[0]); j++) {
+			begin_late(&f, configs[i], never[j]);
+			assert_int_equal(put(&f, true, &err), STORE_UNDECIDED);
+			end(&f);
+			begin_late(&f, configs[i], never[j]);
+			assert_int_equal(put(&f, false, &err), STORE_OK);
+			assert_int_equal(f.store->ops->sync(f.store, &err), -1);
+			end(&f);
+		}
+	}
+}
+
+/* --- who is the master --- */
+
+static void
+test_sentinel(void **state)
+{
+	static char master[64];
+	static struct fake_rule rules[] = { { "get-master-addr-by-name", master }, { "replicas", "*0\r\n" }, { NULL, NULL } };
+	struct fake_server sentinel;
+	struct err err = { .text = "" };
+	struct ledger_options options;
+	struct store_options how = { .ledger = &options };
+	struct ledger_needs needs;
+	struct fake f;
+	char url[128];
+
+	(void)state;
+	begin_fit(&f, "nothing", "", 10000);
+	snprintf(master, sizeof(master), "*2\r\n$9\r\n127.0.0.1\r\n$%zu\r\n%u\r\n", (size_t)snprintf(NULL, 0, "%u", f.server.port), f.server.port);
+	fake_server_start(&sentinel, rules);
+	f.store->ops->close(&f.store);
+	options = f.options;
+	options.url = url;
+	snprintf(url, sizeof(url), "redis+sentinel://127.0.0.1:1,127.0.0.1:%u/mine", sentinel.port);	/* the first one is down */
+	assert_int_equal(ledger_stores[2]->open(&f.store, &how, &err), 0);
+	memset(&needs, 0, sizeof(needs));
+	assert_int_equal(f.store->ops->prepare(f.store, &needs, &err), 0);
+	assert_int_equal(needs.n_ports, 3);
+	assert_int_equal(needs.ports[2], f.server.port);
+	assert_int_equal(put(&f, true, &err), STORE_OK);
+	end(&f);
+	fake_server_stop(&sentinel);
+}
+
+#define REDIS(test) { #test, test, setup_redis, teardown, NULL }
+#define FAKE(test) { #test, test, setup_nothing, NULL, NULL }
+
+static int
+setup_nothing(void **state)
+{
+	*state = NULL;
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		REDIS(test_settings), REDIS(test_full), REDIS(test_login), REDIS(test_database), REDIS(test_keys), REDIS(test_hint_stays),
+		REDIS(test_separate_copies), REDIS(test_damaged), REDIS(test_reconnects), FAKE(test_fit), FAKE(test_lost_answers),
+		FAKE(test_errors), FAKE(test_bad_answers), FAKE(test_nobody_there), FAKE(test_waits_for_the_disk), FAKE(test_sentinel),
+	};
+
+	if (!ledger_has("redis://localhost")) {
+		printf("1..0 # skipped: built without Redis\n");
+		return 0;
+	}
+	return RUN_EVERY_STORE("store_redis", tests);
+}
