@@ -33,8 +33,8 @@ for o in mailbox ledger window=0 window=-1 window=5y nonsense=1 = '' mailbox= le
 	defers "-o .*$(printf '%s' "${o%%=*}" | head -c 5)" "-o '$o'" -o "$o" <m
 done
 defers "mailbox: '\.\.' is not allowed" "-o 'mailbox=maildir:/a/../b'" -o 'mailbox=maildir:/a/../b' <m
-for o in redis://h:1/0 redis+unix:///s redis+sentinel://h redis+cluster://h; do
-	defers 'ledger: redis .*not supported.*bdb:PATH' "ledger = $o" -o ledger=$o <m
+for o in redis:// redis://h:0 redis://h/x redis+unix://s redis+sentinel://h redis+cluster://h/0 rediss://h; do
+	defers '-o ledger: ' "ledger = $o" -o ledger=$o <m
 done
 for o in 'pipe:cat "' 'pipe:sh -c "echo %n"' lmtp:unix:s lmtp:h lmtp:h:99999 'lmtp:[h]:24'; do
 	defers 'mailbox: ' "mailbox = $o" -o "mailbox=$o" <m

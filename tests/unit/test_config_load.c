@@ -250,18 +250,94 @@ static void
 test_unsupported(void **state)
 {
 	struct fixture *f = *state;
-	static const char *const ledgers[] = { "ledger=redis://me@h:1/0", "ledger=redis+unix:///run/r",
-	    "ledger=redis+sentinel://h", "ledger=redis+cluster://h" };
 
 	assert_path(f, "/v/%u/", &joe, "/v/joe");
-	for (size_t i = 0; i < sizeof(ledgers) / sizeof(*ledgers); i++) {
-		assert_int_equal(config_set(f->config, ledgers[i], &f->err), 0);
-		assert_refused(f, config_resolve(f->config, &joe, &f->err), "redis ledgers are not supported by this version");
-	}
 	assert_int_equal(config_set(f->config, "ledger=none", &f->err), 0);
 	assert_int_equal(config_set(f->config, "on-duplicate=folder:Copies", &f->err), 0);
 	assert_path(f, "/v/%u/", &joe, "/v/joe");
 	assert_refused(f, resolve_for(f, "/v/%u", &joe), "needs a Maildir");
+}
+
+static void
+test_redis(void **state)
+{
+	static const char *const ledgers[] = { "redis://me@h:1/0", "redis+unix:///run/r", "redis+sentinel://h/m", "redis+cluster://h" };
+	struct fixture *f = *state;
+	struct ledger_options options;
+	char text[64];
+
+	for (size_t i = 0; i < sizeof(ledgers) / sizeof(*ledgers); i++) {
+		snprintf(text, sizeof(text), "ledger=%s", ledgers[i]);
+		set_ok(f, text);
+		set_ok(f, "ledger-timeout=2m");
+		assert_path(f, "/v/%u/", &joe, "/v/joe");
+		config_ledger_options(f->config, &options);
+		assert_string_equal(options.url, ledgers[i]);
+		assert_int_equal(options.timeout_ms, 120000);
+		assert_null(options.password);
+	}
+	assert_refused(f, config_set(f->config, "ledger=redis://u:secret@h", &f->err), "ledger-password-file");
+	assert_null(strstr(f->err.text, "secret"));
+	assert_refused(f, config_set(f->config, "ledger=redis+unix://%h/s", &f->err), "ledger: ");
+	assert_refused(f, config_set(f->config, "ledger-timeout=0", &f->err), "not 0");
+}
+
+static void
+load_password(struct fixture *f, const char *ledger, const char *why, const char *password)
+{
+	char file[160], url[64];
+	const char *assignments[] = { file, url, NULL };
+	struct config *c = NULL;
+	int ret;
+
+	snprintf(file, sizeof(file), "ledger-password-file=%s", f->path);
+	snprintf(url, sizeof(url), "ledger=%s", ledger);
+	ret = config_load(&c, NULL, assignments, &joe, getuid(), false, &f->err);
+	if (why != NULL)
+		assert_refused(f, ret, why);
+	else if (ret != 0)
+		fail_msg("%s", f->err.text);
+	else if (password == NULL)
+		assert_null(c->ledger_password);
+	else
+		assert_string_equal(c->ledger_password, password);
+	assert_null(strstr(f->err.text, "s3cret"));
+	config_free(&c);
+}
+
+/* Read once, if there is a ledger that wants it; and whoever could have read or written it is told of. */
+static void
+test_password(void **state)
+{
+	static const char *const bad[] = { "", "\n", "\ns3cret", "s3cret\nmore\n" };
+	struct fixture *f = *state;
+	char longest[514];
+
+	load_password(f, "redis://h", "no such file", NULL);
+	load_password(f, "none", NULL, NULL);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		write_bytes(f, bad[i], strlen(bad[i]));
+		assert_int_equal(chmod(f->path, 0600), 0);
+		load_password(f, "redis://h", "one line", NULL);
+	}
+	write_bytes(f, "s3cr\0et\n", 8);
+	assert_int_equal(chmod(f->path, 0600), 0);
+	load_password(f, "redis://h", "one line", NULL);
+	write_bytes(f, "s3cret w0rd\r\n", 13);
+	load_password(f, "redis://h", "everybody can read", NULL);
+	assert_int_equal(chmod(f->path, 0602), 0);
+	load_password(f, "redis://h", "everybody can write", NULL);
+	assert_int_equal(chmod(f->path, 0640), 0);
+	load_password(f, "redis://h", NULL, "s3cret w0rd");
+	memset(longest, 'x', 513);
+	write_bytes(f, longest, 512);
+	assert_int_equal(chmod(f->path, 0600), 0);
+	longest[512] = '\0';
+	load_password(f, "redis+cluster://h", NULL, longest);
+	longest[512] = 'x';
+	write_bytes(f, longest, 513);
+	assert_int_equal(chmod(f->path, 0600), 0);
+	load_password(f, "redis://h", "one line", NULL);
 }
 
 static int
@@ -481,6 +557,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_targets, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_targets_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unsupported, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_redis, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_password, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_no_regular_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_and_binary, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_writers, setup, teardown),
