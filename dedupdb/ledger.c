@@ -293,6 +293,16 @@ ledger_recent_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, v
 	return ledger->ops->recent_pending(ledger->store, visit_value, &v, err) == -1 ? -1 : 0;
 }
 
+int
+ledger_each_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err)
+{
+	struct visit v = { .ledger = ledger, .now = now, .visit = visit, .arg = arg };
+
+	if (ledger->ops->all_pending == NULL)
+		return ledger_each(ledger, now, visit, arg, err);
+	return ledger->ops->all_pending(ledger->store, visit_value, &v, err) == -1 ? -1 : 0;
+}
+
 static int
 hex_digit(char c)
 {

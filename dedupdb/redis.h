@@ -189,6 +189,7 @@ bool redis_repeats(const uint16_t owner[REDIS_BUCKETS], unsigned int bucket);
 int redis_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg,
     struct err *err);
 int redis_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err);
+int redis_all_pending(struct store *store, store_visit *visit, void *arg, struct err *err);
 int redis_prune(struct store *store, store_expired *expired, void *arg, uint64_t *deleted, struct err *err);
 int redis_count(struct store *store, struct counters *counters, store_tick *tick, void *arg, struct err *err);
 int redis_fill(struct store *store, size_t n, store_item *item, void *arg, uint64_t *added, struct err *err);

@@ -6,7 +6,7 @@
 
 #define KEYS_AT_ONCE "512"
 #define VALUES_AT_ONCE 128	/* commands that are sent before the first answer is read */
-#define PENDING_AT_ONCE "4"	/* of each bucket, the oldest */
+#define RECENT_LAST "3"		/* of each bucket the oldest four */
 #define PREFIX_BYTES (FINGERPRINT_TAG / 2)
 #define TICK_EVERY 1024
 
@@ -282,10 +282,10 @@ visit_pending(struct store *store, const redisReply *member, store_visit *visit,
 	}
 }
 
-int
-redis_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err)
+/* The first pending records of each bucket, from the oldest on, up to the one with this index ("-1": all). */
+static int
+each_pending(struct redis *r, const char *last, store_visit *visit, void *arg, struct err *err)
 {
-	struct redis *r = redis_of(store);
 	struct redis_command c;
 	char key[REDIS_KEY_MAX];
 	unsigned int bucket;
@@ -299,15 +299,27 @@ redis_recent_pending(struct store *store, store_visit *visit, void *arg, struct 
 		redis_word(&c, "ZRANGE");
 		redis_word(&c, key);
 		redis_word(&c, "0");
-		redis_word(&c, PENDING_AT_ONCE);
+		redis_word(&c, last);
 		redis_begin(r);
 		if (redis_call(r, bucket, &c, true, &reply, err) != REDIS_DONE)
 			ret = -1;
 		for (i = 0; ret == 0 && reply->type == REDIS_REPLY_ARRAY && i < reply->elements; i++)
-			ret = visit_pending(store, reply->element[i], visit, arg, err);
+			ret = visit_pending(&r->base, reply->element[i], visit, arg, err);
 		freeReplyObject(reply);
 	}
 	return ret;
+}
+
+int
+redis_recent_pending(struct store *store, store_visit *visit, void *arg, struct err *err)
+{
+	return each_pending(redis_of(store), RECENT_LAST, visit, arg, err);
+}
+
+int
+redis_all_pending(struct store *store, store_visit *visit, void *arg, struct err *err)
+{
+	return each_pending(redis_of(store), "-1", visit, arg, err);
 }
 
 struct prune {

@@ -9,7 +9,7 @@
 static int
 absent(struct err *err)
 {
-	return err_set(err, STATUS_TEMP, "ledger: this program can't use Redis: install the package dedup-lda-redis, or build with WITH_REDIS=yes");
+	return err_set(err, STATUS_TEMP, "ledger: the program dedup-lda-redis is not installed, or this one was built with WITH_REDIS=no");
 }
 
 static int

@@ -260,6 +260,7 @@ const struct store_ops store_redis = {
 	.count = redis_count,
 	.each = redis_each,
 	.recent_pending = redis_recent_pending,
+	.all_pending = redis_all_pending,
 	.prune = redis_prune,
 	.note = redis_note,
 	.each_event = redis_each_event,

@@ -115,6 +115,8 @@ typedef int ledger_visit(void *arg, struct claim *claim, struct err *err);
 int ledger_each(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);
 /* Recently pending records: every one that a crash of ours left, unless there were many or the machine lost power. */
 int ledger_recent_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);
+/* Every pending record, and perhaps others. */
+int ledger_each_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);
 /* Records whose fingerprint starts with `digits` hex digits (LEDGER_PREFIX_DIGITS or more). */
 int ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledger_visit *visit, void *arg, struct err *err);
 

@@ -80,6 +80,8 @@ struct store_ops {
 	int (*each)(struct store *, const struct fingerprint *from, const struct fingerprint *to, store_visit *, void *arg, struct err *);
 	/* Visit values put with `pending` and not replaced since, as far as the store remembers them. */
 	int (*recent_pending)(struct store *, store_visit *, void *arg, struct err *);
+	/* All of them; NULL: only a walk through all values finds them. */
+	int (*all_pending)(struct store *, store_visit *, void *arg, struct err *err);
 	/* Delete every value for which expired() is true; adds to *deleted. */
 	int (*prune)(struct store *, store_expired *expired, void *arg, uint64_t *deleted, struct err *);
 	/* See ledger_copy(); NULL for kinds that have no files. */

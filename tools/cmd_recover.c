@@ -76,7 +76,7 @@ recover(struct recovery *r)
 
 	if (r->t->ledger == NULL)
 		return EX_OK;
-	if (ledger_stat(r->t->ledger, &s, &err) == -1 || tool_each(r->t, visit, r, &err) == -1)
+	if (ledger_stat(r->t->ledger, &s, &err) == -1 || ledger_each_pending(r->t->ledger, r->t->now, visit, r, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
 	progress_end();
 	/* a ledger that is missing can't say which stages are named */

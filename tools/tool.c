@@ -306,6 +306,9 @@ skip_missing(struct tool *t)
 	struct ledger_stat stat;
 	struct err err;
 
+	/* What all users share is nothing to do for each; but only the user can finish what belongs into the user's mailbox. */
+	if (!ledger_has_files(t->ledger))
+		return (t->command->flags & COMMAND_MAILBOX) ? EX_OK : EXIT_NO_LEDGER;
 	if (ledger_stat(t->ledger, &stat, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
 	return stat.exists ? EX_OK : EXIT_NO_LEDGER;

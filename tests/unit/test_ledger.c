@@ -146,6 +146,9 @@ test_each(void **state)
 	assert_int_equal(ledger_recent_pending(f->ledger, NOW, count, &seen, NULL), 0);
 	assert_int_equal(seen.n, 1);
 	seen = (struct seen){ .unordered = !f->ordered };
+	assert_int_equal(ledger_each_pending(f->ledger, NOW, count, &seen, NULL), 0);
+	assert_int_equal(seen.pending, 1);
+	seen = (struct seen){ .unordered = !f->ordered };
 	seen.f = f;		/* a visitor may change the ledger */
 	assert_int_equal(ledger_each(f->ledger, NOW, count, &seen, NULL), 0);
 	assert_int_equal(seen.n, 1301);

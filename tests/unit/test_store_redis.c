@@ -198,6 +198,30 @@ count_one(void *arg, struct claim *claim, struct err *err)
 	return 0;
 }
 
+/* All of them, also where there are more than a delivery looks at, and what a race has left is not one. */
+static void
+test_all_pending(void **state)
+{
+	struct fixture *f = *state;
+	unsigned int i, n = 0;
+	struct claim claim;
+	struct err err;
+
+	for (i = 0; i < 100; i++) {
+		claim_as(f, i, NOW, CLAIM_NEW, &claim);		/* one bucket */
+		decide_as(f, &claim, "x", NOW, CLAIM_WON);
+	}
+	deliver_one(f, 200, NOW);
+	server_says("ZADD dedup-lda:{00}:pending 1 \"\\x00\\x00\\xc8\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"
+	    "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\" 2 short", ":2");
+	assert_int_equal(ledger_each_pending(f->ledger, NOW, count_one, &n, &err), 0);
+	assert_int_equal(n, 100);
+	server_says("ZCARD dedup-lda:{00}:pending", ":101");
+	n = 0;
+	assert_int_equal(ledger_recent_pending(f->ledger, NOW, count_one, &n, &err), 0);
+	assert_in_range(n, 1, 99);
+}
+
 /* Fingerprints that begin alike share a key, and nothing else. */
 static void
 test_separate_copies(void **state)
@@ -533,7 +557,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REDIS(test_settings), REDIS(test_full), REDIS(test_login), REDIS(test_database), REDIS(test_keys), REDIS(test_hint_stays),
+		REDIS(test_settings), REDIS(test_full), REDIS(test_login), REDIS(test_database), REDIS(test_keys), REDIS(test_hint_stays), REDIS(test_all_pending),
 		REDIS(test_separate_copies), REDIS(test_damaged), REDIS(test_reconnects), FAKE(test_fit), FAKE(test_lost_answers),
 		FAKE(test_errors), FAKE(test_bad_answers), FAKE(test_nobody_there), FAKE(test_waits_for_the_disk), FAKE(test_sentinel),
 	};
