@@ -270,7 +270,7 @@ PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/ded
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR)
-	$(INSTALL) -m 755 $(BUILD)/dedup-lda-nss $(DESTDIR)$(LIBEXECDIR)
+	$(INSTALL) -m 755 $(BUILD)/dedup-lda-nss $(REDIS_PROGRAMS) $(DESTDIR)$(LIBEXECDIR)
 	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)/dedup-lda.new
 	mv -f $(DESTDIR)$(BINDIR)/dedup-lda.new $(DESTDIR)$(BINDIR)/dedup-lda
 	$(INSTALL) -m 755 $(BUILD)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedup-lmtpd.new
@@ -296,7 +296,7 @@ install: all
 
 ## uninstall: remove what install put there
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedupdb $(DESTDIR)$(SBINDIR)/smtp-gap \
+	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(LIBEXECDIR)/dedup-lda-redis $(DESTDIR)$(SBINDIR)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedupdb $(DESTDIR)$(SBINDIR)/smtp-gap \
 		$(INSTALLED_MANUALS)
 	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
 	rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
@@ -326,7 +326,7 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo "make: build into $(BUILD)/ (LINK=static|shared, CC, CFLAGS, BUILD)"
+	@echo "make: build into $(BUILD)/ (LINK=static|shared, WITH_REDIS=yes|no, CC, CFLAGS, BUILD)"
 	@sed -n 's/^## /make /p' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)

@@ -1,5 +1,6 @@
 /* Going on as dedup-lda-redis. */
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,21 +12,32 @@
 #define PROGRAM "dedup-lda-redis"
 #define USER_VARIABLE "DEDUP_LDA_USER"
 
-/* Several users may share a number, so the name has to be told. Whoever sets this variable on his own gets no more rights by it than by -o. */
+/* Several users may share a number, so the name has to be told: as "pid:name", which only this process could have said to itself. And whoever
+ * contrives to say it gets no more rights by it than by -o. */
 char *
 redis_exec_user(void)
 {
-	const char *name = getenv(USER_VARIABLE);
+	const char *told = getenv(USER_VARIABLE);
+	char *colon;
 
-	return name != NULL && name[0] != '\0' ? strdup(name) : NULL;
+	if (told == NULL || strtol(told, &colon, 10) != (long)getpid() || *colon != ':' || colon[1] == '\0')
+		return NULL;
+	return strdup(colon + 1);
 }
 
 static int
 tell(const struct user *user)
 {
+	char *told;
+	int ret;
+
 	if (user->home == NULL ? unsetenv("HOME") == -1 : setenv("HOME", user->home, 1) == -1)
 		return -1;
-	return setenv(USER_VARIABLE, user->name, 1);
+	if (asprintf(&told, "%ld:%s", (long)getpid(), user->name) == -1)
+		return -1;
+	ret = setenv(USER_VARIABLE, told, 1);
+	free(told);
+	return ret;
 }
 
 /* Until the other one has its handlers, no signal may end the process: its exit code would bounce the mail. */

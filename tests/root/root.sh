@@ -43,7 +43,8 @@ fs=$TMPDIR/fs
 if ! { mkdir "$fs" && mount -t tmpfs -o mode=755 tmpfs "$fs" && mkdir -p "$fs/home" "$fs/mail" "$fs/build/tests" && cp -a /etc "$fs/etc"; }; then
 	fail 'can not copy /etc'
 fi
-for program in dedup-lda dedup-lda-nss dedup-lmtpd dedupdb smtp-gap tests/swap tests/event_write; do
+for program in dedup-lda dedup-lda-nss dedup-lda-redis dedup-lmtpd dedupdb smtp-gap tests/swap tests/event_write; do
+	[ $program != dedup-lda-redis ] || [ -e "$BUILD/$program" ] || continue	# built WITH_REDIS=no
 	install "$BUILD/$program" "$fs/build/$program" || fail "$program is not built"
 done
 for place in etc home var/mail; do

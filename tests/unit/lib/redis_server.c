@@ -73,7 +73,7 @@ make_scratch(void)
 bool
 redis_server_is_there(void)
 {
-	return ledger_has("redis://localhost") && system("command -v redis-server >/dev/null") == 0;
+	return ledger_has("redis://localhost") && system("command -v redis-server >/dev/null || command -v redis-check-rdb >/dev/null") == 0;
 }
 
 static int
@@ -138,6 +138,8 @@ must_say(const struct server *s, const char *line, const char *expected)
 static void __attribute__((noreturn))
 become_server(const struct server *s)
 {
+	const char *argv[] = { "redis-server", "--bind", "127.0.0.1", "--port", NULL, "--unixsocket", "socket", "--save", "",
+	    "--appendonly", "yes", "--appendfsync", "always", "--cluster-enabled", NULL, NULL };
 	char port[16];
 	int log;
 
@@ -148,8 +150,11 @@ become_server(const struct server *s)
 		_exit(1);
 	dup2(log, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
-	execlp("redis-server", "redis-server", "--bind", "127.0.0.1", "--port", port, "--unixsocket", "socket", "--save", "",
-	    "--appendonly", "yes", "--appendfsync", "always", "--cluster-enabled", s->port != 0 ? "yes" : "no", (char *)NULL);
+	/* Debian's package redis-tools has the server, too, by another name, and starts no service. */
+	argv[4] = port;
+	argv[14] = s->port != 0 ? "yes" : "no";
+	execvp("redis-server", (char *const *)argv);
+	execvp("redis-check-rdb", (char *const *)argv);
 	_exit(1);
 }
 
