@@ -115,8 +115,8 @@ open_places(struct work *w, struct ledger_needs *ledger, struct err *err)
 	if (w->ops->open(&w->box, &w->options, err) == -1)
 		return -1;
 	w->no_ledger.status = STATUS_OK;
-	if (w->d->ledger != NULL)
-		(void)ledger_prepare(w->d->ledger, ledger, &w->no_ledger);
+	if (w->d->ledger != NULL && ledger_prepare(w->d->ledger, ledger, &w->no_ledger) == 0)
+		w->no_ledger.status = STATUS_OK;	/* a server that was waited for has left why */
 	w->options.lock_folder = ledger->folder;
 	return 0;
 }
