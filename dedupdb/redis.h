@@ -93,6 +93,8 @@ void redis_bucket_key(char key[REDIS_KEY_MAX], unsigned int bucket, const char *
 bool redis_is_string(const redisReply *reply);
 /* The i-th of an array, or NULL: there is none, or it is of another type. */
 const redisReply *redis_element(const redisReply *reply, size_t i, int type);
+/* The string behind a name, in a list of both; or NULL. */
+const redisReply *redis_field(const redisReply *list, const char *name);
 
 /* redis_link.c. All return 0 or -1; after -1 the link is closed. */
 int redis_link_open(struct redis_link *l, const struct host_addresses *to, int64_t until, const char *name, struct err *err);

@@ -7,6 +7,7 @@
 #include "redis.h"
 
 #define PAUSE_MS 50
+#define LEAST_MS 100	/* in less nobody can be asked; and to say so would hide what was the matter */
 #define REDIRECTS_MAX 16	/* without a pause between them */
 
 void
@@ -27,7 +28,7 @@ redis_map(struct redis *r, struct err *err)
 static bool
 pause_once(const struct redis *r)
 {
-	if (clock_ms() + PAUSE_MS >= r->deadline_ms)
+	if (clock_ms() + PAUSE_MS + LEAST_MS >= r->deadline_ms)
 		return false;
 	clock_sleep_ms(PAUSE_MS);
 	return true;

@@ -51,49 +51,53 @@ version(const redisReply *reply)
 	return major > 1000 || *end != '.' ? 0 : (unsigned int)(100 * major + strtoul(end + 1, NULL, 10) % 100);
 }
 
-/* Does it answer only when what it was told is on disk? Not everybody may ask. Returns 1 yes, 0 no, -2 it does not say, -1. */
-static int
-answers_late(struct redis *r, struct redis_node *node, struct err *err)
-{
-	struct redis_command c = { .argc = 0 };
-	const redisReply *value;
-	redisReply *reply;
-	int ret = -2;
-
-	redis_word(&c, "CONFIG");
-	redis_word(&c, "GET");
-	redis_word(&c, "appendfsync");
-	if (redis_node_ask(r, node, &c, &reply, err) == -1)
-		return -1;
-	value = redis_element(reply, 1, REDIS_REPLY_STRING);
-	if (value != NULL)
-		ret = strcmp(value->str, "always") == 0;
-	freeReplyObject(reply);
-	return ret;
-}
-
 static int
 unfit(const struct redis_node *node, const char *why, struct err *err)
 {
 	return err_set(err, STATUS_TEMP, "%s: it can't keep a ledger: %s", node->name, why);
 }
 
+static bool
+is(const redisReply *value, const char *expected)
+{
+	return value != NULL && strcmp(value->str, expected) == 0;
+}
+
+/* Does it answer only when what it was told is on disk? *why: why not, and what to do; NULL: it does. Not everybody may ask. */
+static int
+ask_sync(struct redis *r, struct redis_node *node, const char **why, struct err *err)
+{
+	struct redis_command c = { .argc = 0 };
+	redisReply *reply;
+
+	redis_word(&c, "CONFIG");
+	redis_word(&c, "GET");
+	redis_word(&c, "*appendfsync*");
+	if (redis_node_ask(r, node, &c, &reply, err) == -1)
+		return -1;
+	*why = NULL;
+	if (reply->type != REDIS_REPLY_ARRAY)
+		*why = "it does not say whether appendfsync is always: allow CONFIG GET, or use version 7.2";
+	else if (!is(redis_field(reply, "appendfsync"), "always"))
+		*why = "it can forget the last records: set appendfsync always, or use version 7.2";
+	else if (is(redis_field(reply, "no-appendfsync-on-rewrite"), "yes"))
+		*why = "it can forget the last records: set no-appendfsync-on-rewrite no, or use version 7.2";
+	freeReplyObject(reply);
+	return 0;
+}
+
+/* Whoever answers early, and can be waited for, is waited for. */
 static int
 check_durable(struct redis *r, struct redis_node *node, const redisReply *reply, struct err *err)
 {
-	bool can_wait = version(reply) >= WAITS_SINCE;
-	int late;
+	const char *why;
 
 	if (!info_is(reply, "aof_enabled", "1"))
 		return unfit(node, "it forgets records when it stops: set appendonly yes", err);
-	late = answers_late(r, node, err);
-	if (late == -1)
+	if (ask_sync(r, node, &why, err) == -1)
 		return -1;
-	node->waits = late != 1;
-	if (late == 1 || can_wait)
-		return 0;
-	return unfit(node, late == 0 ? "it can forget the last records: set appendfsync always, or use version 7.2" :
-	    "it does not say whether appendfsync is always: allow CONFIG GET, or use version 7.2", err);
+	node->waits = why != NULL;
+	return why == NULL || version(reply) >= WAITS_SINCE ? 0 : unfit(node, why, err);
 }
 
 static int

@@ -55,3 +55,15 @@ redis_element(const redisReply *reply, size_t i, int type)
 		return NULL;
 	return reply->element[i];
 }
+
+const redisReply *
+redis_field(const redisReply *list, const char *name)
+{
+	const redisReply *one;
+	size_t i;
+
+	for (i = 0; (one = redis_element(list, i, REDIS_REPLY_STRING)) != NULL; i += 2)
+		if (strcmp(one->str, name) == 0)
+			return redis_element(list, i + 1, REDIS_REPLY_STRING);
+	return NULL;
+}

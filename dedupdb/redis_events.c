@@ -152,7 +152,7 @@ read_counts(struct redis *r, unsigned int bucket, uint64_t *noted, uint64_t *dup
 static int
 read_bucket(struct redis *r, unsigned int bucket, struct events *e, struct err *err)
 {
-	uint64_t duplicates;
+	uint64_t duplicates = 0;
 	redisReply *reply;
 	size_t i;
 	int ret = 0;

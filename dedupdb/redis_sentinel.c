@@ -30,18 +30,6 @@ ask(struct redis *r, struct redis_node *sentinel, const char *what, redisReply *
 	return redis_node_ask(r, sentinel, &c, reply, err);
 }
 
-/* The value behind a name in a list of both. */
-static const redisReply *
-field(const redisReply *list, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i + 1 < list->elements; i += 2)
-		if (redis_is_string(list->element[i]) && strcmp(list->element[i]->str, name) == 0)
-			return redis_element(list, i + 1, REDIS_REPLY_STRING);
-	return NULL;
-}
-
 /* Who may be the master after a failover: a sandbox has to know the port, and a name must be looked up before. */
 static void
 note_replicas(struct redis *r, struct redis_node *sentinel)
@@ -54,7 +42,7 @@ note_replicas(struct redis *r, struct redis_node *sentinel)
 	if (ask(r, sentinel, "replicas", &reply, NULL) == -1)
 		return;
 	for (i = 0; (one = redis_element(reply, i, REDIS_REPLY_ARRAY)) != NULL; i++)
-		if (read_place(field(one, "ip"), field(one, "port"), &place) == 0)
+		if (read_place(redis_field(one, "ip"), redis_field(one, "port"), &place) == 0)
 			(void)redis_node_at(r, &place, NULL, NULL);
 	freeReplyObject(reply);
 }

@@ -65,6 +65,7 @@ test_settings(void **state)
 
 	refuses(f, "CONFIG SET appendonly no", "appendonly", "CONFIG SET appendonly yes");
 	refuses(f, "CONFIG SET appendfsync everysec", "appendfsync", "CONFIG SET appendfsync always");
+	refuses(f, "CONFIG SET no-appendfsync-on-rewrite yes", "no-appendfsync-on-rewrite", "CONFIG SET no-appendfsync-on-rewrite no");
 	refuses(f, "CONFIG SET maxmemory 100mb maxmemory-policy allkeys-lru", "noeviction", "CONFIG SET maxmemory 0 maxmemory-policy noeviction");
 	refuses(f, "CONFIG SET maxmemory 100mb maxmemory-policy volatile-ttl", "noeviction", "CONFIG SET maxmemory 0");
 	server_says("CONFIG SET maxmemory 100mb maxmemory-policy noeviction", "OK");
