@@ -164,7 +164,7 @@ go_on(struct redis *r, struct redis_node **asked, struct redis_node *node, unsig
     const redisReply *reply, int *redirects, struct err *err)
 {
 	*asked = NULL;
-	if ((verdict == MOVED || verdict == ASK) && ++*redirects <= REDIRECTS_MAX) {
+	if (reply != NULL && (verdict == MOVED || verdict == ASK) && ++*redirects <= REDIRECTS_MAX) {
 		node = follow(r, node, bucket, verdict, reply, err);
 		*asked = verdict == ASK ? node : NULL;
 		return node != NULL;
