@@ -13,6 +13,10 @@
  * A frame is: the other 24 bytes of the fingerprint, when it expires (4 bytes, s since 1970; 0: never), length (2), the record as in
  * every store; integers are big-endian. Nearly always there is one. Separate copies of a message share a key, so that they are found
  * together without an index.
+ *
+ * A user of the server's needs no more than the keys dedup-lda:* and the commands auth, select (a database that is not 0), info, config|get,
+ * get, set, del, eval, evalsha, zadd, zrem, zrange, rpush, ltrim, lrange, hincrby, hmget, scan; waitaof (7.2), cluster|slots and asking (a
+ * cluster).
  */
 #ifndef REDIS_H
 #define REDIS_H

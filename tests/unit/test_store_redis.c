@@ -42,6 +42,24 @@ open_with(const char *url, const char *password)
 	return ledger;
 }
 
+static int
+count_one(void *arg, struct claim *claim, struct err *err)
+{
+	(void)claim;
+	(void)err;
+	(*(unsigned int *)arg)++;
+	return 0;
+}
+
+static int
+count_event(void *arg, const struct event *event, struct err *err)
+{
+	(void)event;
+	(void)err;
+	(*(unsigned int *)arg)++;
+	return 0;
+}
+
 /* --- servers that keep no ledger --- */
 
 static void
@@ -128,6 +146,73 @@ test_login(void **state)
 	server_says("ACL DELUSER mail", "1");
 }
 
+static void
+use_all(struct ledger *ledger)
+{
+	struct fingerprint fp = fingerprint_of(77);
+	struct imported imported = { fp, clock_now() };
+	struct intent intent = intent_of("x");
+	struct event event;
+	struct counters counters;
+	struct ledger_needs needs;
+	struct ledger_stat stat;
+	struct claim claim;
+	struct err err;
+	unsigned int n = 0, events = 0;
+	uint64_t number;
+
+	event_begin(&event, EVENT_DUPLICATE, &fp, NOW);
+	assert_int_equal(ledger_prepare(ledger, &needs, &err), 0);
+	assert_int_equal(ledger_claim(ledger, &fp, NOW, &claim, &err), 0);
+	assert_int_equal(ledger_decide(ledger, &claim, &intent, NULL, NOW, &err), 0);
+	assert_int_equal(claim.state, CLAIM_WON);
+	assert_int_equal(ledger_recent_pending(ledger, NOW, count_one, &n, &err), 0);
+	assert_int_equal(ledger_each_pending(ledger, NOW, count_one, &n, &err), 0);
+	claim.event = &event;
+	assert_int_equal(ledger_delivered(ledger, &claim, true, &err), 0);
+	ledger_note(ledger, &event);
+	assert_int_equal(ledger_sync(ledger, &err), 0);
+	assert_int_equal(ledger_each(ledger, NOW, count_one, &n, &err), 0);
+	assert_int_equal(n, 3);
+	assert_int_equal(ledger_each_event(ledger, count_event, &events, &err), 0);
+	assert_int_equal(events, 2);
+	assert_int_equal(ledger_stat(ledger, &stat, &err), 0);
+	assert_int_equal(stat.duplicates, 1);
+	assert_int_equal(ledger_count(ledger, &counters, NULL, NULL, &err), 0);
+	assert_int_equal(counters_records(&counters), 1);
+	assert_int_equal(ledger_prune(ledger, NOW + 2 * WINDOW, WINDOW, &number, &err), 0);
+	assert_int_equal(number, 1);
+	assert_int_equal(ledger_import(ledger, &imported, 1, NOW, &number, &err), 0);
+	assert_int_equal(number, 1);
+	assert_int_equal(ledger_claim(ledger, &fp, clock_now(), &claim, &err), 0);
+	claim.event = &event;
+	assert_int_equal(ledger_forget(ledger, &claim, &err), 1);
+}
+
+/* What redis.h says that a user of the server needs is enough for everything. */
+static void
+test_rights(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger *ledger;
+	char url[256], answer[4096] = "";
+
+	server_says("ACL LOG RESET", "OK");
+	server_says("ACL SETUSER mail on >word resetchannels ~dedup-lda:* -@all +auth +info +config|get +get +set +del +eval +evalsha +zadd +zrem "
+	    "+zrange +rpush +ltrim +lrange +hincrby +hmget +scan", "OK");
+	snprintf(url, sizeof(url), "redis+unix://mail@%s", strchr(f->url, '/') + 2);
+	ledger = open_with(url, "word");
+	use_all(ledger);
+	ledger_close(&ledger);
+	assert_int_equal(redis_server_say("ACL LOG", answer, sizeof(answer)), 0);
+	assert_string_equal(answer, "*0\r\n");	/* nothing was refused, not even what nobody is told of */
+	server_says("ACL SETUSER mail -config|get", "OK");
+	ledger = open_with(url, "word");
+	claim_fails(ledger, "allow CONFIG GET");
+	ledger_close(&ledger);
+	server_says("ACL DELUSER mail", "1");
+}
+
 /* A database of its own. */
 static void
 test_database(void **state)
@@ -188,15 +273,6 @@ test_hint_stays(void **state)
 	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
 	assert_int_equal(ledger_forget(f->ledger, &old, NULL), 0);
 	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
-}
-
-static int
-count_one(void *arg, struct claim *claim, struct err *err)
-{
-	(void)claim;
-	(void)err;
-	(*(unsigned int *)arg)++;
-	return 0;
 }
 
 /* All of them, also where there are more than a delivery looks at, and what a race has left is not one. */
@@ -558,7 +634,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		REDIS(test_settings), REDIS(test_full), REDIS(test_login), REDIS(test_database), REDIS(test_keys), REDIS(test_hint_stays), REDIS(test_all_pending),
+		REDIS(test_settings), REDIS(test_full), REDIS(test_login), REDIS(test_rights), REDIS(test_database), REDIS(test_keys), REDIS(test_hint_stays), REDIS(test_all_pending),
 		REDIS(test_separate_copies), REDIS(test_damaged), REDIS(test_reconnects), FAKE(test_fit), FAKE(test_lost_answers),
 		FAKE(test_errors), FAKE(test_bad_answers), FAKE(test_nobody_there), FAKE(test_waits_for_the_disk), FAKE(test_sentinel),
 	};
