@@ -1,11 +1,17 @@
-/* Addresses of hosts. */
+/* Addresses of hosts, and connections to them. */
 #include <sys/un.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "fs.h"
 #include "host.h"
+
+#define POLL_MS 60000
 
 static void
 add(struct host_addresses *to, const void *address, socklen_t len)
@@ -43,4 +49,43 @@ host_unix(struct host_addresses *to, const char *path)
 	to->n = 0;
 	add(to, &un, sizeof(un));
 	return 0;
+}
+
+int
+host_wait(int fd, short events, int64_t until)
+{
+	struct pollfd pfd = { .fd = fd, .events = events };
+	int64_t left;
+	int n;
+
+	do {
+		left = until - clock_ms();
+		if (left <= 0)
+			return 0;
+		n = poll(&pfd, 1, left > POLL_MS ? POLL_MS : (int)left);
+	} while (n == 0 || (n == -1 && errno == EINTR));
+	return n == -1 ? -1 : 1;
+}
+
+int
+host_connect(int *fd, const struct sockaddr_storage *address, socklen_t len, int64_t until)
+{
+	int error = 0, got;
+	socklen_t size = sizeof(error);
+
+	*fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd == -1)
+		return errno;
+	if (connect(*fd, (const struct sockaddr *)address, len) == 0)
+		return 0;
+	error = errno;
+	if (error == EINPROGRESS || error == EINTR) {
+		got = host_wait(*fd, POLLOUT, until);
+		error = got == 0 ? ETIMEDOUT : got == -1 || getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1 ? errno : error;
+	}
+	if (error != 0) {
+		close(*fd);
+		*fd = -1;
+	}
+	return error;
 }

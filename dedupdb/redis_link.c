@@ -66,47 +66,6 @@ broken(struct redis_link *l, const char *name, const char *how, struct err *err)
 	return err_set(err, STATUS_TEMP, "%s: %s", name, how);
 }
 
-/* Returns 1 ready, 0 too late, -1. */
-static int
-wait_for(int fd, short events, int64_t until)
-{
-	struct pollfd pfd = { .fd = fd, .events = events };
-	int64_t left;
-	int n;
-
-	do {
-		left = until - clock_ms();
-		if (left <= 0)
-			return 0;
-		n = poll(&pfd, 1, left > 60000 ? 60000 : (int)left);
-	} while (n == 0 || (n == -1 && errno == EINTR));
-	return n == -1 ? -1 : 1;
-}
-
-/* Returns 0, or what is in the way. */
-static int
-connect_one(int *fd, const struct sockaddr_storage *address, socklen_t len, int64_t until)
-{
-	int error = 0, got;
-	socklen_t size = sizeof(error);
-
-	*fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (*fd == -1)
-		return errno;
-	if (connect(*fd, (const struct sockaddr *)address, len) == 0)
-		return 0;
-	error = errno;
-	if (error == EINPROGRESS || error == EINTR) {
-		got = wait_for(*fd, POLLOUT, until);
-		error = got == 0 ? ETIMEDOUT : got == -1 || getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1 ? errno : error;
-	}
-	if (error != 0) {
-		close(*fd);
-		*fd = -1;
-	}
-	return error;
-}
-
 int
 redis_link_open(struct redis_link *l, const struct host_addresses *to, int64_t until, const char *name, struct err *err)
 {
@@ -116,7 +75,7 @@ redis_link_open(struct redis_link *l, const struct host_addresses *to, int64_t u
 
 	for (i = 0; i < to->n && l->fd == -1; i++) {	/* each has its share of the time */
 		now = clock_ms();
-		error = connect_one(&l->fd, &to->at[i], to->len[i], now + (until - now) / (to->n - i));
+		error = host_connect(&l->fd, &to->at[i], to->len[i], now + (until - now) / (to->n - i));
 	}
 	if (l->fd == -1)
 		return err_set(err, STATUS_TEMP, "%s: connect: %s", name, strerror(error));
@@ -144,7 +103,7 @@ send_all(struct redis_link *l, const char *p, size_t len, int64_t until, const c
 			p += n;
 			len -= (size_t)n;
 		} else if (errno == EAGAIN) {
-			if (wait_for(l->fd, POLLOUT, until) != 1)
+			if (host_wait(l->fd, POLLOUT, until) != 1)
 				return broken(l, name, "it takes no more bytes", err);
 		} else if (errno != EINTR)
 			return broken(l, name, strerror(errno), err);
@@ -179,7 +138,7 @@ receive_more(struct redis_link *l, int64_t until, size_t *got, const char *name,
 	int ready;
 
 	do {
-		ready = wait_for(l->fd, POLLIN, until);
+		ready = host_wait(l->fd, POLLIN, until);
 		if (ready == 0)
 			return broken(l, name, "no answer in time", err);
 		n = ready == -1 ? -1 : recv(l->fd, bytes, sizeof(bytes), MSG_DONTWAIT);

@@ -74,23 +74,6 @@ until(const struct lmtp *c, int limit_ms)
 	return c->deadline_ms != 0 && c->deadline_ms < end ? c->deadline_ms : end;
 }
 
-/* Returns 1 ready, 0 too late, -1. */
-static int
-wait_for(const struct lmtp *c, short events, int64_t end)
-{
-	struct pollfd pfd = { .fd = c->fd, .events = events };
-	int64_t left;
-	int n;
-
-	do {
-		left = end - clock_ms();
-		if (left <= 0)
-			return 0;
-		n = poll(&pfd, 1, left > MINUTE ? MINUTE : (int)left);
-	} while (n == 0 || (n == -1 && errno == EINTR));
-	return n == -1 ? -1 : 1;
-}
-
 static int
 send_all(struct lmtp *c, const char *p, size_t len, struct err *err)
 {
@@ -109,7 +92,7 @@ send_all(struct lmtp *c, const char *p, size_t len, struct err *err)
 			continue;
 		if (errno != EAGAIN)
 			return trouble(c, err, "the connection broke: %s", strerror(errno));
-		got = wait_for(c, POLLOUT, end);
+		got = host_wait(c->fd, POLLOUT, end);
 		if (got == 0)
 			return trouble(c, err, "it takes no more bytes");
 		if (got == -1)
@@ -151,7 +134,7 @@ receive(struct lmtp *c, const char *what, int64_t end, struct err *err)
 	int got;
 
 	do {
-		got = wait_for(c, POLLIN, end);
+		got = host_wait(c->fd, POLLIN, end);
 		if (got == 0)
 			return trouble(c, err, "no answer to %s in time", what);
 		n = got == -1 ? -1 : recv(c->fd, c->in, sizeof(c->in), MSG_DONTWAIT);
@@ -222,24 +205,9 @@ command(struct lmtp *c, struct err *err, const char *fmt, ...)
 static int
 connect_to(struct lmtp *c, const struct sockaddr_storage *address, socklen_t len, int64_t end, struct err *err)
 {
-	int error = 0, got;
-	socklen_t size = sizeof(error);
+	int error = host_connect(&c->fd, address, len, end);
 
-	c->fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (c->fd == -1)
-		return trouble(c, err, "socket: %s", strerror(errno));
-	if (connect(c->fd, (const struct sockaddr *)address, len) == 0)
-		return 0;
-	error = errno;
-	if (error == EINPROGRESS || error == EINTR) {
-		got = wait_for(c, POLLOUT, end);
-		error = got == 0 ? ETIMEDOUT : got == -1 || getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1 ? errno : error;
-		if (error == 0)
-			return 0;
-	}
-	close(c->fd);
-	c->fd = -1;
-	return trouble(c, err, "connect: %s", strerror(error));
+	return error == 0 ? 0 : trouble(c, err, "connect: %s", strerror(error));
 }
 
 static int

@@ -78,7 +78,8 @@ lmtp_server_parse(struct lmtp_server *s, const char *text, struct err *err)
 		return err_set(err, STATUS_CONFIG, "lmtp: needs unix:/path, host:port or [IPv6]:port");
 	memcpy(s->host, text + brackets, len - 2 * brackets);
 	s->host[len - 2 * brackets] = '\0';
-	if (brackets ? inet_pton(AF_INET6, s->host, &in6) == 1 : is_name(s->host) || host_add(&s->to, s->host, s->port) == 0)
+	if (brackets ? inet_pton(AF_INET6, s->host, &in6) == 1 : is_name(s->host) ||
+	    (strchr(s->host, ':') == NULL && host_add(&s->to, s->host, s->port) == 0))
 		return 0;
 	return err_set(err, STATUS_CONFIG, "lmtp: the host is neither a name nor an address; an IPv6 address needs brackets");
 }

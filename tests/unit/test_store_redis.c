@@ -473,7 +473,7 @@ test_lost_answers(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(silences) / sizeof(silences[0]); i++) {
 		err.text[0] = '\0';
-		begin_fit(&f, "EVALSHA", silences[i], 300);
+		begin_fit(&f, "EVALSHA", silences[i], 2000);
 		assert_int_equal(put(&f, true, &err), STORE_UNDECIDED);
 		assert_true(err.text[0] != '\0');
 		end(&f);
@@ -556,7 +556,7 @@ begin_late(struct fake *f, const char *config, const char *waited)
 	rules[3] = (struct fake_rule){ "WAITAOF", waited };
 	rules[4] = (struct fake_rule){ "GET", "$34\r\n000000000000000000000001" "0000" "\x01\x01" "abcd\r\n" };
 	rules[5] = (struct fake_rule){ NULL, NULL };
-	begin(f, rules, 300);
+	begin(f, rules, 2000);
 }
 
 static void
