@@ -68,18 +68,21 @@ redis_open(struct store **store, const struct store_options *options, struct err
 	return -1;
 }
 
-/* Behind a sandbox no name can be looked up. */
-static void
+/* Behind a sandbox no name can be looked up. Returns true if all that there are are known. */
+static bool
 look_up_all(struct redis *r)
 {
 	struct redis_node *node;
+	bool known = true;
 	size_t i;
 
-	for (i = 0; i < r->n_nodes && r->lookup != NULL; i++) {
+	for (i = 0; i < r->n_nodes; i++) {
 		node = r->nodes[i];
-		if (node->addresses.n == 0 && clock_ms() < r->deadline_ms)
+		if (node->addresses.n == 0 && r->lookup != NULL && clock_ms() < r->deadline_ms)
 			(void)r->lookup(&node->addresses, node->host.name, node->host.port, (int)(r->deadline_ms - clock_ms()), NULL);
+		known = known && node->addresses.n > 0;
 	}
+	return known;
 }
 
 static int
@@ -90,8 +93,7 @@ redis_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
 
 	redis_begin(r);
 	ret = redis_reach(r, 0, err) == NULL ? -1 : 0;
-	if (redis_has_others(r))
-		look_up_all(r);
+	needs->names = !look_up_all(r);
 	needs->n_ports = r->n_ports;
 	memcpy(needs->ports, r->ports, sizeof(r->ports));
 	return ret;

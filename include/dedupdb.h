@@ -79,6 +79,7 @@ void ledger_close(struct ledger **ledger);
 /* What a sandbox has to leave to a ledger. */
 struct ledger_needs {
 	int folder;		/* a descriptor, which stays the ledger's, of the folder below which all of it is; -1: it needs none */
+	bool names;		/* of hosts have still to be looked up, which a sandbox does not let anybody do */
 	size_t n_ports;		/* TCP ports that it may have to connect to */
 	unsigned int ports[LEDGER_PORTS_MAX];
 };

@@ -9,6 +9,7 @@
 #include "head.h"
 #include "identify.h"
 #include "lmtpd_site.h"
+#include "redis_url.h"
 
 #define PROGRAM "dedup-lmtpd"
 
@@ -58,6 +59,22 @@ find_ledger(struct lmtpd_site *site, const struct config *config, struct log *lo
 		return NULL;
 	}
 	return l->ledger;
+}
+
+bool
+lmtpd_site_prepare(struct lmtpd_site *site)
+{
+	struct ledger_needs needs = { .names = false };
+	struct ledger *ledger;
+	struct err err;
+
+	if (site->config->ledger_url == NULL || !redis_url_is(site->config->ledger_url))
+		return true;
+	ledger = find_ledger(site, site->config, site->log, &err);
+	if (ledger == NULL)
+		return false;
+	(void)ledger_prepare(ledger, &needs, &err);	/* each delivery tries again, and says what is wrong */
+	return !needs.names;
 }
 
 static void

@@ -70,6 +70,9 @@ struct lmtpd_outcome {
 /* Open the log. Returns 0 or -1. */
 int lmtpd_site_open(struct lmtpd_site *site, struct err *err);
 void lmtpd_site_close(struct lmtpd_site *site);
+/* Open the ledger, if a server keeps it: before a sandbox keeps everybody from looking up its host. Returns false if that is still to be
+ * done. */
+bool lmtpd_site_prepare(struct lmtpd_site *site);
 /* What the session calls. */
 void lmtpd_site_handler(struct lmtpd_site *site, struct lmtp_handler *handler);
 

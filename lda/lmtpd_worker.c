@@ -125,16 +125,16 @@ find_places(struct config *config, struct places *places)
 /* Virtual recipients are all in a few places, and a worker that somebody takes over shall get no further. Users of this system are
  * delivered to by children, each of which confines itself. */
 static void
-confine(struct lmtpd_server *server, struct log *log)
+confine(struct lmtpd_server *server, struct lmtpd_site *site)
 {
-	struct places places;
+	struct places places = { NULL, NULL, NULL };
 	enum sandboxed result = SANDBOX_FAILED;
 	int folders[6];
 	size_t i, n = sizeof(folders) / sizeof(folders[0]);
 
 	if (server->system)
 		return;
-	if (find_places(server->config, &places)) {
+	if (lmtpd_site_prepare(site) && find_places(server->config, &places)) {
 		folders[0] = open_folder(places.mailbox);
 		folders[1] = open_folder(places.ledger);
 		folders[2] = open_folder(places.log);
@@ -148,7 +148,7 @@ confine(struct lmtpd_server *server, struct log *log)
 				close(folders[i]);
 	}
 	if (result != SANDBOX_ON)
-		log_detail(log, result == SANDBOX_FAILED ? "no sandbox" : "no sandbox: the kernel has none");
+		log_detail(site->log, result == SANDBOX_FAILED ? "no sandbox" : "no sandbox: the kernel has none");
 	free(places.mailbox);
 	free(places.ledger);
 	free(places.log);
@@ -271,7 +271,7 @@ lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t maste
 		_exit(EXIT_TEMPORARY);
 	}
 	tzset();	/* the sandbox hides the file that libc looks for when it is asked for a date */
-	confine(server, site.log);
+	confine(server, &site);
 	log_flush(site.log);
 	work(server, &site, place, &waiting);
 	lmtpd_site_close(&site);
