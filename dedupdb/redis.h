@@ -14,8 +14,8 @@
  * every store; integers are big-endian. Nearly always there is one. Separate copies of a message share a key, so that they are found
  * together without an index.
  *
- * A user of the server's needs no more than the keys dedup-lda:* and the commands auth, select (a database that is not 0), info, config|get,
- * get, set, del, eval, evalsha, zadd, zrem, zrange, rpush, ltrim, lrange, hincrby, hmget, scan; waitaof (7.2), cluster|slots and asking (a
+ * A user of the server's needs no more than the keys dedup-lda:* and the commands auth, select (a database other than 0), info,
+ * config|get, get, set, del, eval, evalsha, zadd, zrem, zrange, rpush, ltrim, lrange, hincrby, hmget, scan; waitaof (7.2), cluster|slots and asking (a
  * cluster).
  */
 #ifndef REDIS_H
@@ -183,8 +183,8 @@ enum redis_result redis_script_send(struct redis *r, unsigned int bucket, struct
 /* redis_frame.c */
 /* Is there a frame of this key among all? What follows something that is none is lost. */
 bool redis_frame_find(const void *all, size_t len, const struct fingerprint *key, struct store_value *value);
-/* Visit them all; the first bytes of their keys are prefix's. What is no frame is visited as an empty record, under the prefix alone. Returns
- * what the visitor does. */
+/* Visit them all; the first bytes of their keys are prefix's. What is no frame is visited as an empty record, under the prefix alone.
+ * Returns what the visitor does. */
 int redis_frames_each(const void *all, size_t len, const struct fingerprint *prefix, store_visit *visit, void *arg, struct err *err);
 /* When a record is to go by itself; 0: never. */
 uint32_t redis_expiry(const struct redis *r, const struct store_value *value, bool pending, int64_t now);

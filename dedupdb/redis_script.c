@@ -7,8 +7,8 @@
 #include "digest.h"
 #include "redis.h"
 
-/* KEYS: records. ARGV: the rest of the fingerprint, what is expected ("none", "same"), the same, the new record ("": remove), when it expires,
- * now.
+/* KEYS: records. ARGV: the rest of the fingerprint, what is expected ("none", "same"), the same, the new record ("": remove), when it
+ * expires, now.
  *
  * What is no frame is dropped with all that follows it; until then it counts as an empty record whose fingerprint ends in zeroes.
  *

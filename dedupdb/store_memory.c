@@ -228,8 +228,8 @@ memory_remove(struct store *store, const struct fingerprint *key, const struct s
 
 /* The visitor may change the store: go on by key, not by place. */
 static int
-visit_range(struct memory *m, const struct fingerprint *from, const struct fingerprint *to, bool pending_only, store_visit *visit, void *arg,
-    struct err *err)
+visit_range(struct memory *m, const struct fingerprint *from, const struct fingerprint *to, bool pending_only,
+    store_visit *visit, void *arg, struct err *err)
 {
 	struct entry entry;
 	bool found;
@@ -247,7 +247,8 @@ visit_range(struct memory *m, const struct fingerprint *from, const struct finge
 }
 
 static int
-memory_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg, struct err *err)
+memory_each(struct store *store, const struct fingerprint *from, const struct fingerprint *to, store_visit *visit, void *arg,
+    struct err *err)
 {
 	return visit_range(memory_of(store), from, to, false, visit, arg, err);
 }

@@ -111,8 +111,8 @@ int ledger_each_event(struct ledger *ledger, event_visit *visit, void *arg, stru
 /* A visitor returns 0 to go on, 1 to stop (no error), -1 with err filled. The ledger is not locked while it runs. */
 typedef int ledger_visit(void *arg, struct claim *claim, struct err *err);
 
-/* Every record, in key order if the ledger has one, each claimed as of `now`. Records that come or go meanwhile may be missed. A record that does not
- * decode is given with present = true and record.state 0. */
+/* Every record, in key order if the ledger has one, each claimed as of `now`. Records that come or go meanwhile may be missed. A record that
+ * does not decode is given with present = true and record.state 0. */
 int ledger_each(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);
 /* Recently pending records: every one that a crash of ours left, unless there were many or the machine lost power. */
 int ledger_recent_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, void *arg, struct err *err);

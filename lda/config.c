@@ -23,7 +23,8 @@ static const struct config_key keys[] = {
 	{ .name = "mailbox", .def = "maildir:~/Maildir", .set = set_mailbox, .has_path = true,
 	    .allowed = "maildir:PATH, mbox:PATH, pipe:COMMAND, lmtp:unix:PATH, lmtp:HOST:PORT, or a path (a Maildir if it ends in /, "
 		"else an mbox)" },
-	{ .name = "ledger", .def = "bdb:~/.dedup-lda", .set = set_ledger, .has_path = true, .allowed = "bdb:PATH, none, redis://[USER@]HOST[:PORT][/DB], redis+unix:///PATH, "
+	{ .name = "ledger", .def = "bdb:~/.dedup-lda", .set = set_ledger, .has_path = true,
+	    .allowed = "bdb:PATH, none, redis://[USER@]HOST[:PORT][/DB], redis+unix:///PATH, "
 		"redis+sentinel://HOST[:PORT],.../NAME, redis+cluster://HOST[:PORT],..." },
 	{ .name = "ledger-password-file", .def = "", .set = set_password_file, .has_path = true,
 	    .allowed = "the path of a file, or nothing" },

@@ -12,8 +12,8 @@
 #define PROGRAM "dedup-lda-redis"
 #define USER_VARIABLE "DEDUP_LDA_USER"
 
-/* Several users may share a number, so the name has to be told: as "pid:name", which only this process could have said to itself. And whoever
- * contrives to say it gets no more rights by it than by -o. */
+/* Several users may share a number, so the name has to be told: as "pid:name", which only this process could have said to itself. And
+ * whoever contrives to say it gets no more rights by it than by -o. */
 char *
 redis_exec_user(void)
 {

@@ -1,6 +1,6 @@
 /*
- * Real Redis servers for tests: one on a socket, or three masters of a cluster on loopback. They are started when a test first asks for them,
- * emptied for each test, and gone when the test program is.
+ * Real Redis servers for tests: one on a socket, or three masters of a cluster on loopback. They are started when a test first asks for
+ * them, emptied for each test, and gone when the test program is.
  */
 #ifndef REDIS_SERVER_H
 #define REDIS_SERVER_H
