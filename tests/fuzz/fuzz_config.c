@@ -8,6 +8,7 @@
 
 #include "config.h"
 #include "fuzz.h"
+#include "redis_url.h"
 
 #define SECRET "from-the-environment"
 
@@ -70,6 +71,18 @@ check_error(const struct err *err, size_t lines)
 	must(line >= 1 && line <= lines && strncmp(end, ": ", 2) == 0 && end[2] != '\0');
 }
 
+/* A path, or servers, whose URL stays as it was. */
+static void
+check_ledger(const char *text)
+{
+	struct redis_url url;
+
+	if (redis_url_is(text))
+		must(redis_url_parse(&url, text, NULL) == 0);
+	else
+		check_path(text + strlen("bdb:"));
+}
+
 /* Where the mail goes. */
 static void
 check_target(const struct config *config)
@@ -113,7 +126,7 @@ check_config(struct config *config)
 	}
 	check_target(config);
 	if (config->ledger_url != NULL)
-		check_path(config->ledger_url + strlen("bdb:"));
+		check_ledger(config->ledger_url);
 	if (config->log_path != NULL)
 		check_path(config->log_path);
 	must(strchr(config->scope, ':') != NULL && strstr(config->scope, config->mailbox_path) != NULL);
