@@ -145,6 +145,27 @@ test_bad_answers(void **state)
 	}
 }
 
+/* A server that does not know the command repeats its arguments. */
+static void
+test_password_is_not_repeated(void **state)
+{
+	static const struct fake_rule rules[] = { { "AUTH", "-ERR unknown command 'AUTH', with args beginning with: 's3cret'\r\n" }, { NULL, NULL } };
+	struct err err = { .text = "" };
+	struct store_options how;
+	struct fake f;
+
+	(void)state;
+	begin(&f, rules, 10000);
+	f.store->ops->close(&f.store);
+	f.options.password = "s3cret";
+	how = (struct store_options){ .ledger = &f.options };
+	assert_int_equal(ledger_stores[2]->open(&f.store, &how, &err), 0);
+	assert_int_equal(get(&f, &err), STORE_FAILED);
+	assert_non_null(strstr(err.text, "refuses the login"));
+	assert_null(strstr(err.text, "s3cret"));
+	end(&f);
+}
+
 /* Nobody makes room for what is only announced. */
 static void
 test_announced(void **state)
@@ -273,7 +294,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fit), cmocka_unit_test(test_lost_answers), cmocka_unit_test(test_errors), cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_announced), cmocka_unit_test(test_gone_meanwhile), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_waits_for_the_disk), cmocka_unit_test(test_sentinel),
+		cmocka_unit_test(test_password_is_not_repeated), cmocka_unit_test(test_announced), cmocka_unit_test(test_gone_meanwhile), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_waits_for_the_disk), cmocka_unit_test(test_sentinel),
 	};
 
 	if (!ledger_has("redis://localhost")) {
