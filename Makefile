@@ -154,6 +154,12 @@ demo:
 	$(MAKE) all
 	BUILD=$(BUILD) tests/run examples/demo
 
+## gap: break an SMTP connection after the final dot, see the copy discarded, explained and reported; examples/gap does it to an MTA of yours
+gap:
+	tools/packages build gap
+	$(MAKE) all
+	BUILD=$(BUILD) tests/run examples/gap
+
 ## check: install what is missing, build, run every test; those with real MTAs and other users need root, and skip without
 check:
 	tools/packages build check
@@ -317,4 +323,4 @@ help:
 
 FORCE:
 
-.PHONY: all FORCE tests demo check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+.PHONY: all FORCE tests demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
