@@ -13,6 +13,7 @@
 #include "config_file.h"
 #include "config_value.h"
 #include "expand.h"
+#include "string_list.h"
 
 #define PLACE_SHOWN 300		/* bytes of a file's name that an error repeats, with the final NUL */
 #define DURATION "a number with s, m, h, d or w, of 100 years at most"

@@ -12,6 +12,7 @@
 #include "expand.h"
 #include "fs.h"
 #include "lmtp_server.h"
+#include "string_list.h"
 
 #define LAST_WORDS_MS 500	/* before time-limit a hand-over is given up, so that there is time to say so */
 
