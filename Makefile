@@ -280,7 +280,7 @@ install: all
 		done; \
 	done
 	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/docs
-	$(INSTALL) -m 644 docs/dedupdb.md $(DESTDIR)$(DOCDIR)/docs
+	$(INSTALL) -m 644 docs/*.md $(DESTDIR)$(DOCDIR)/docs
 	rm -f $(DESTDIR)$(DOCDIR)/examples/demo*	# runs in a checkout only
 	find $(DESTDIR)$(DOCDIR) -type f -exec sed -i $(PLACES) $(INSTALLED_MANUALS) {} +
 
