@@ -271,6 +271,7 @@ install: all
 	$(INSTALL) -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 completion/dedup-lda.bash $(DESTDIR)$(BASHCOMPDIR)/dedup-lda
 	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb
+	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/smtp-gap
 	$(INSTALL) -m 644 completion/_dedup-lda $(DESTDIR)$(ZSHCOMPDIR)
 	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(DOCDIR)
 	for folder in examples $(wildcard examples/*/); do \
@@ -288,7 +289,8 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(SBINDIR)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedupdb $(DESTDIR)$(SBINDIR)/smtp-gap \
 		$(INSTALLED_MANUALS)
-	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
+	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(BASHCOMPDIR)/smtp-gap \
+		$(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
 	rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
 	rm -rf $(DESTDIR)$(DOCDIR)
 
