@@ -120,6 +120,8 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(LIBRARIES)
 
 $(BUILD)/tests/fuzz_dump: $(patsubst %,$(BUILD)/obj/tools/%.o,dump base64 view output format)
 $(BUILD)/tests/fuzz_dump: LIBS += $(TOOL_LIBS)
+$(BUILD)/tests/fuzz_smtp_gap: $(patsubst %,$(BUILD)/obj/tools/%.o,smtp_gap_fault smtp_gap_find smtp_gap_line smtp_gap_talk base64 output format stop)
+$(BUILD)/tests/fuzz_smtp_gap: LIBS = $(GAP_LIBS) $(TOOL_LIBS) -lresolv
 
 $(BUILD)/tests/%: tests/e2e/%.c $(LIBRARIES)
 	@mkdir -p $(@D)
