@@ -103,6 +103,9 @@ const char *bdb_why_repair(struct bdb *b);
 /* Fill err from a return value of Berkeley DB (or an errno); returns STORE_FAILED. */
 enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *err);
 
+/* Has the disk on which this file is too little room for a recovery? A quota is not seen. Async-signal-safe: one system call. */
+bool bdb_is_full(int fd);
+
 /* All but the first recover, create what is missing, and then look for damage: the less is known of the files, the more carefully. */
 enum bdb_opening {
 	BDB_AS_IT_IS,

@@ -385,6 +385,8 @@ bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 	b->transient = false;
 	if (recover && prepare_recovery(b, err) == -1)
 		return -1;
+	if (recover && bdb_is_full(b->lock))
+		return bdb_fail(b, "recover", ENOSPC, err), -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
 	if (recover && find_log_end(b, &end, err) == -1)

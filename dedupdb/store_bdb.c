@@ -367,7 +367,8 @@ bdb_crashed(const struct store *store)
 {
 	const struct bdb *b = (const struct bdb *)store;
 
-	if (b->working)
+	/* what a full disk does to mapped files is no damage */
+	if (b->working && !bdb_is_full(b->lock))
 		(void)!pwrite(b->lock, &b->blame, sizeof(b->blame), 0);
 }
 
