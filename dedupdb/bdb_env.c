@@ -1,9 +1,11 @@
 /* The Berkeley DB environment of a ledger: opening, recovering, setting aside. Always called inside a section. */
 #include <sys/stat.h>
 
+#include <bsd/string.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -422,13 +424,6 @@ bdb_env_abandon(struct bdb *b)
 	b->env = NULL;
 }
 
-static int
-choose_bad(const struct dirent *entry)
-{
-	return bdb_is_bad(entry->d_name);
-}
-
-/* Names end in seconds since 1970 with as many digits for centuries: their order is that of time. */
 static void
 remove_tree(int dir, const char *name)
 {
@@ -449,19 +444,35 @@ remove_tree(int dir, const char *name)
 	}
 }
 
+/* The name of the oldest one that was set aside; returns how many there are. Names end in seconds since 1970, with as many digits for
+ * centuries: their order is that of time. */
+static int
+find_oldest_bad(const struct bdb *b, char oldest[NAME_MAX + 1])
+{
+	struct dirent *entry;
+	int n = 0, fd = fs_open_dir_at(b->dir, ".", b->env_path, NULL);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (bdb_is_bad(entry->d_name) && (n++ == 0 || strcmp(entry->d_name, oldest) < 0))
+			strlcpy(oldest, entry->d_name, NAME_MAX + 1);
+	if (d != NULL)
+		closedir(d);
+	else if (fd != -1)
+		close(fd);
+	return n;
+}
+
 static void
 remove_old_bad(struct bdb *b)
 {
-	struct dirent **names;
-	int i, n = scandirat(b->dir, ".", &names, choose_bad, alphasort);
+	char oldest[NAME_MAX + 1];
+	int before = INT_MAX, n;
 
-	for (i = 0; i < n; i++) {
-		if (i < n - BAD_KEPT)
-			remove_tree(b->dir, names[i]->d_name);
-		free(names[i]);
+	while ((n = find_oldest_bad(b, oldest)) > BAD_KEPT && n < before) {	/* one that stays is no reason to go on for ever */
+		before = n;
+		remove_tree(b->dir, oldest);
 	}
-	if (n >= 0)
-		free(names);
 }
 
 int
