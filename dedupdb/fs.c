@@ -168,33 +168,49 @@ fs_temporary(struct err *err)
 	return fd != -1 ? fd : fs_unnamed("/tmp", err);
 }
 
-int
-fs_try_lock(int fd, const char *path, struct err *err)
+#if defined(__linux__) && !defined(F_OFD_SETLK) && !defined(WITHOUT_OFD_LOCKS)
+#error "flock(2) of Linux keeps nobody out of an mbox who locks it with fcntl(2): take a C library that has F_OFD_SETLK"
+#endif
+
+/* Without locks of open file descriptions, as on the BSDs, flock(2) has the same life; there it conflicts with fcntl(2) locks, too. */
+static int
+set_lock(int fd, short type)
 {
 #ifdef F_OFD_SETLK
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return 1;
+	return fcntl(fd, F_OFD_SETLK, &lock);
 #else
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 1;
+	return flock(fd, LOCK_NB | (type == F_UNLCK ? LOCK_UN : type == F_RDLCK ? LOCK_SH : LOCK_EX));
 #endif
+}
+
+static int
+try_lock(int fd, short type, const char *path, struct err *err)
+{
+	if (set_lock(fd, type) == 0)
+		return 1;
 	if (errno == EAGAIN || errno == EACCES || errno == EINTR)
 		return 0;
 	return err_sys(err, "lock", path);
 }
 
+int
+fs_try_lock(int fd, const char *path, struct err *err)
+{
+	return try_lock(fd, F_WRLCK, path, err);
+}
+
+int
+fs_try_share(int fd, const char *path, struct err *err)
+{
+	return try_lock(fd, F_RDLCK, path, err);
+}
+
 void
 fs_unlock(int fd)
 {
-#ifdef F_OFD_SETLK
-	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-
-	fcntl(fd, F_OFD_SETLK, &lock);
-#else
-	flock(fd, LOCK_UN);
-#endif
+	(void)set_lock(fd, F_UNLCK);
 }
 
 int

@@ -50,6 +50,8 @@ int fs_temporary(struct err *err);
 /* Try for an exclusive lock on the whole file, once: 1 have it, 0 somebody else has it, -1 error. It belongs to the open file
  * description, so it is freed by close() and by death, and conflicts with fcntl(2) locks of other programs. */
 int fs_try_lock(int fd, const char *path, struct err *err);
+/* The same for a lock that readers share. */
+int fs_try_share(int fd, const char *path, struct err *err);
 void fs_unlock(int fd);
 /* Poll for that lock. Returns 1, 0 after timeout_ms, or -1. Polled, since a stopped holder must not stop all mail. */
 int fs_lock(int fd, int timeout_ms, const char *path, struct err *err);

@@ -196,7 +196,6 @@ static void
 test_what_is_in_the_way(void **state)
 {
 	struct fixture *f = *state;
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char away[96];
 	struct claim claim;
 	int fd;
@@ -220,7 +219,7 @@ test_what_is_in_the_way(void **state)
 	snprintf(path, sizeof(path), "%s/box", folder);
 	decide_only(f, &mbox_ops, 4);
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	assert_int_equal(fs_try_lock(fd, path, NULL), 1);
 	fails(f, 4, 1, "lock");
 	close(fd);
 	end();
