@@ -21,7 +21,12 @@ INSTALL ?= install
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
 HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) $(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+# Files above 2 GiB and times after 2038 on 32 bit as well; where a compiler does not do that by itself, libraries do not either.
+LARGE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(findstring _TIME_BITS,$(shell $(CC) -dM -E -x c /dev/null)),,-DLIBRARIES_HAVE_OWN_TIME)
+# What the system may lack: WITHOUT="landlock ofd-locks" builds as if it did.
+WITHOUT ?=
+LACKING = $(if $(filter landlock,$(WITHOUT)),-DWITHOUT_LANDLOCK) $(if $(filter ofd-locks,$(WITHOUT)),-include tests/portability/no_ofd_locks.h)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(LARGE) -Iinclude $(WARNINGS) $(HARDENING) $(LACKING) $(SANITIZE) $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LINK_FLAGS = -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 ALL_LDFLAGS = -pie $(LINK_FLAGS)
 

@@ -18,9 +18,9 @@
 #ifndef BDB_H
 #define BDB_H
 
-#include <db.h>
 #include <string.h>
 
+#include "berkeley_db.h"
 #include "counters.h"
 #include "fs.h"
 #include "store.h"

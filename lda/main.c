@@ -7,15 +7,14 @@
 #include <sys/auxv.h>
 
 #include <confuse.h>
-#include <db.h>
 #include <errno.h>
-#include <malloc.h>
 #include <openssl/opensslv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "berkeley_db.h"
 #include "deliver.h"
 #include "exit.h"
 #include "options.h"
