@@ -140,6 +140,9 @@ tests: $(PROGRAMS) $(UNITS) $(FUZZERS) $(HELPERS)
 
 fuzzers: $(FUZZERS)
 
+# Every source that is a part of a program, compiled.
+objects: $(LIBRARIES) $(AGENT_OBJECTS) $(LMTPD_OBJECTS) $(TOOL_OBJECTS) $(GAP_OBJECTS) $(BUILD)/obj/lda/nss_main.o
+
 $(addprefix $(BUILD)/bench/,bench fill hashcopy): $(BUILD)/bench/%: tests/bench/%.c $(BENCH_OBJECTS) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Idedupdb -MMD -MP $(ALL_LDFLAGS) -pthread -o $@ $< $(BENCH_OBJECTS) $(LIBRARIES) $(LIBS)
@@ -189,6 +192,11 @@ units: $(PROGRAMS) $(UNITS)
 SANITIZED = LINK=shared HARDENING=-fPIE CFLAGS="-O1 -g -fno-omit-frame-pointer"
 SANITIZERS = address,undefined -fno-sanitize-recover=all
 sanitized = $(patsubst $(BUILD)/%,$(BUILD)/sanitize/%,$(1))
+
+## portability: the units as other compilers, libraries and machines have them; WAYS="clang 32bit" picks some (tests/portability/run)
+portability:
+	tools/packages build check portability
+	BUILD=$(BUILD) tests/portability/run $(WAYS)
 
 ## sanitize: units, the fuzzers' corpora and tests/e2e with AddressSanitizer and UndefinedBehaviorSanitizer
 sanitize:
@@ -332,4 +340,4 @@ help:
 
 FORCE:
 
-.PHONY: all FORCE tests demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+.PHONY: all FORCE tests objects portability demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
