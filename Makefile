@@ -266,10 +266,10 @@ lint:
 	tools/packages build lint
 	tests/lint $(MANUALS)
 
-# Manual, README and examples name the programs where they are installed.
+# Manual, README and examples name the programs where they are installed; the manual also the version.
 INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g' \
-	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g'
+	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g' -e 's|^\.Os$$|.Os dedup-lda $(VERSION)|'
 
 ## install: programs, manual, docs, examples and completion for bash and zsh below DESTDIR and PREFIX
 install: all
@@ -288,7 +288,7 @@ install: all
 	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb
 	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/smtp-gap
 	$(INSTALL) -m 644 completion/_dedup-lda $(DESTDIR)$(ZSHCOMPDIR)
-	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
 	for folder in examples $(wildcard examples/*/); do \
 		$(INSTALL) -d $(DESTDIR)$(DOCDIR)/$$folder || exit 1; \
 		for file in $$folder/*; do \
@@ -311,6 +311,7 @@ uninstall:
 
 ## dist: what is committed as build/dedup-lda-VERSION.tar.gz; its bytes depend on the commit alone
 dist:
+	@[ -e .git ] || { echo "make dist: this is no checkout; it packs what is committed" >&2; exit 1; }
 	@git diff --quiet HEAD || echo "make dist: changes that are not committed stay out" >&2
 	@mkdir -p $(BUILD)
 	git -c tar.umask=0022 -c core.autocrlf=false archive --format=tar --prefix=dedup-lda-$(VERSION)/ -o $(TARBALL:.gz=) HEAD
