@@ -286,6 +286,8 @@ configure(DB_ENV *env)
 
 	if (ret == 0)	/* its mutexes are never contended: do not ask how many processors could spin */
 		ret = env->mutex_set_tas_spins(env, 1);
+	if (ret == 0)	/* the lock round the section keeps everybody else out, so none of them is taken */
+		ret = env->set_flags(env, DB_NOLOCKING, 1);
 	if (ret == 0)	/* nor for a folder for temporary files: nothing here makes any */
 		ret = env->set_tmp_dir(env, "/nonexistent");
 	if (ret == 0)
