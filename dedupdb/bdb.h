@@ -28,6 +28,7 @@
 #define BDB_MAGIC "DDLEDG4\n"	/* its digit grows with each change of the header */
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
+#define BDB_REGIONS 8		/* of an environment; Berkeley DB makes three of them */
 #define BDB_CHECKPOINT_KB 512	/* of log, after which a checkpoint is made */
 #define BDB_SECTION_MS 5	/* how long a section of long work works before it lets deliveries in */
 #define BDB_GIVE_WAY_MS 8	/* and how long it then stays away: who waits for the lock asks for it every 4 ms at the latest */
@@ -74,6 +75,10 @@ struct bdb {
 	DB_ENV *env;
 	DB *db;
 	uint64_t generation;		/* the header's when they were opened */
+	struct bdb_region {
+		void *at;
+		size_t size;
+	} regions[BDB_REGIONS];		/* shared memory that is mapped; at NULL: free */
 
 	/* inside a section */
 	struct bdb_header header;
@@ -114,6 +119,10 @@ enum bdb_opening {
 	BDB_RECOVER_VERIFY	/* somebody changed the files, or there was damage: does the tree hang together as well? */
 };
 
+/* Tell Berkeley DB, for this process, which functions it uses instead of the system's: dedupdb/bdb_os.c. Returns what it does. */
+int bdb_os_prepare(bool recover);
+
+bool bdb_is_log(const char *name);
 /* Is this file of env/ what the records are in: the database, or a piece of its log? */
 bool bdb_is_data(const char *name);
 /* Open the environment and the database; 0 or -1. */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,8 +131,8 @@ is_region(const char *name)
 	return strncmp(name, "__db.", 5) == 0;
 }
 
-static bool
-is_log(const char *name)
+bool
+bdb_is_log(const char *name)
 {
 	return strncmp(name, "log.", 4) == 0;
 }
@@ -141,7 +140,7 @@ is_log(const char *name)
 bool
 bdb_is_data(const char *name)
 {
-	return is_log(name) || strcmp(name, BDB_FILE) == 0;
+	return bdb_is_log(name) || strcmp(name, BDB_FILE) == 0;
 }
 
 /* 0, or -1: damage when env is something else, passing trouble when that can't be told. */
@@ -228,7 +227,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 	errno = 0;
 	while (failed == 0 && (entry = readdir(dir)) != NULL) {
 		name = entry->d_name;
-		log = log || is_log(name);
+		log = log || bdb_is_log(name);
 		database = database || strcmp(name, BDB_FILE) == 0;
 		if ((is_region(name) || strcmp(name, "DB_CONFIG") == 0) && unlinkat(fd, name, 0) == -1 && !is_strange(fd, name))
 			failed = err_sys(err, "remove file in", b->env_path);
@@ -236,7 +235,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
 		else if (strcmp(name, BDB_FILE) == 0 && is_foreign(fd, name))
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: %s is no database", b->path, name);
-		else if (is_log(name))
+		else if (bdb_is_log(name))
 			failed = sync_log(b, fd, name, err);
 		errno = 0;
 	}
@@ -250,33 +249,6 @@ prepare_recovery(struct bdb *b, struct err *err)
 	if (database && !log)
 		return err_set(err, STATUS_CORRUPT, "ledger %s: its log files are gone", b->path);
 	return 0;
-}
-
-/* Berkeley DB's own way to open a file follows links, waits for a FIFO, and lets children inherit the descriptor for a moment. */
-static int
-open_file(const char *name, int flags, ...)
-{
-	mode_t mode = 0;
-	va_list ap;
-
-	if ((flags & O_CREAT) != 0) {
-		va_start(ap, flags);
-		mode = (mode_t)va_arg(ap, int);
-		va_end(ap);
-	}
-	return open(name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
-}
-
-/* Opening tells whether the database is there; Berkeley DB would ask three times before. To remove old log files it asks for one after the
- * other, backwards, until one is not there: assumed, that would be thousands, back to the first one that ever was. */
-static int
-assume_existing(const char *name, int *is_folder)
-{
-	const char *base = strrchr(name, '/');
-
-	if (is_folder != NULL)
-		*is_folder = 0;
-	return !is_log(base == NULL ? name : base + 1) || access(name, F_OK) == 0 ? 0 : errno;
 }
 
 static int
@@ -298,10 +270,8 @@ configure(DB_ENV *env)
 static int
 create_environment(struct bdb *b, DB_ENV **env, bool recover)
 {
-	int ret = db_env_set_func_open(open_file);
+	int ret = bdb_os_prepare(recover);
 
-	if (ret == 0)
-		ret = db_env_set_func_exists(recover ? NULL : assume_existing);
 	if (ret == 0)
 		ret = db_env_create(env, 0);
 	if (ret != 0)
@@ -424,6 +394,7 @@ bdb_env_abandon(struct bdb *b)
 {
 	b->db = NULL;
 	b->env = NULL;
+	memset(b->regions, 0, sizeof(b->regions));
 }
 
 static void
