@@ -101,6 +101,8 @@ int bdb_folder(struct bdb *b, struct err *err);
 enum store_result bdb_section(struct bdb *b, bdb_work *work, void *arg, struct err *err);
 /* The same with the header alone, without opening the environment. */
 enum store_result bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *work, void *arg, struct err *err);
+/* Inside a section: write the header as it is now; 0 or -1. */
+int bdb_header_write(struct bdb *b, struct err *err);
 
 /* Why the environment may not be used as it is; NULL: it may. Inside a section. */
 const char *bdb_why_repair(struct bdb *b);
