@@ -64,6 +64,8 @@ int host_boot_id(unsigned char id[BOOT_ID_BYTES]);
 
 /* Seconds since 1970. Can jump; an age computed from it that is negative counts as 0. */
 int64_t clock_now(void);
+/* When a day of the Gregorian calendar begins; year >= 1, month 1 to 12. A day that its month lacks is one of the next month. */
+int64_t clock_of_day(int year, int month, int day);
 /* Such a time as 2026-11-20T12:00:00Z; one that no calendar has, from a damaged record, as @seconds. */
 void clock_text(char text[CLOCK_TEXT], int64_t t);
 /* Milliseconds that only ever grow. */
