@@ -153,9 +153,9 @@ static int
 apply_empty_lists(cfg_t *cfg)
 {
 	for (size_t i = 0; i < KEYS; i++) {
-		cfg_opt_t *opt = cfg_getopt(cfg, keys[i].name);
+		cfg_opt_t *opt = keys[i].list ? cfg_getopt(cfg, keys[i].name) : NULL;
 
-		if ((opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0 &&
+		if (opt != NULL && (opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0 &&
 		    apply_option(opt, config_file_line(reading->text, keys[i].name)) != 0)
 			return -1;
 	}
