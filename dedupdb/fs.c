@@ -67,6 +67,14 @@ fs_sync(int fd, const char *path, struct err *err)
 	return fsync(fd) == -1 ? err_sys(err, "fsync", path) : 0;
 }
 
+void
+fs_refresh(int fd)
+{
+	struct statx stx;
+
+	(void)statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_MTIME | STATX_CTIME, &stx);
+}
+
 int
 fs_write(int fd, const void *buf, size_t len, size_t *written, const char *path, struct err *err)
 {

@@ -28,6 +28,9 @@ int fs_open_parent(const char *path, const char **base, struct err *err);
 /* fsync(2), counted nowhere and never skipped: 0 means that what fd shows survives a power cut. */
 int fs_sync(int fd, const char *path, struct err *err);
 
+/* On a file system of another host: forget what this one believes of a folder, so that the next look asks the server. */
+void fs_refresh(int fd);
+
 /* Write all len bytes at the file position (or the end, with O_APPEND). Returns 0, or -1 with *written telling how many bytes went
  * out before the error; written may be NULL. EINTR and short writes are continued. */
 int fs_write(int fd, const void *buf, size_t len, size_t *written, const char *path, struct err *err);

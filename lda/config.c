@@ -28,6 +28,7 @@ static const struct config_key keys[] = {
 	    .allowed = DURATION ", and not 0" },
 	{ .name = "history", .def = "8192", .set = set_count, .field = offsetof(struct config, history), .max = EVENTS_MAX,
 	    .allowed = "a number of events, 0 to 65536" },
+	{ .name = "host", .def = "", .set = set_host, .allowed = "up to 64 letters, digits, dots, - and _, or nothing" },
 	{ .name = "on-duplicate", .def = "discard", .set = set_on_duplicate,
 	    .allowed = "discard, tag, folder:NAME (no slash, no '..', no dot in front)" },
 	{ .name = "duplicates", .def = "all", .set = set_choice, .field = offsetof(struct config, proven),
@@ -366,6 +367,8 @@ config_free(struct config **config)
 	free(c->ledger);
 	free(c->log);
 	free(c->lmtp_stats);
+	free(c->host);
+	free(c->machine);
 	free(c->duplicate_folder);
 	free(c->recipient_delimiter);
 	strings_free(&c->trusted_hosts);
@@ -376,6 +379,7 @@ config_free(struct config **config)
 	free(c->home);
 	free(c->recipient);
 	free(c->ledger_url);
+	free(c->this_host);
 	free(c->log_path);
 	free(c->scope);
 	free(c);

@@ -211,6 +211,7 @@ forget_resolved(struct config *config)
 {
 	forget(&config->mailbox_path);
 	forget(&config->ledger_url);
+	forget(&config->this_host);
 	forget(&config->log_path);
 	forget(&config->scope);
 	forget(&config->user);
@@ -225,7 +226,7 @@ config_resolve(struct config *config, const struct identity *who, struct err *er
 {
 	forget_resolved(config);
 	if (resolve_identity(config, who, err) != 0 || resolve_mailbox(config, who, err) != 0 || check_locks(config, err) != 0 ||
-	    resolve_ledger(config, who, err) != 0 || resolve_scope(config, who, err) != 0)
+	    resolve_host(config, err) != 0 || resolve_ledger(config, who, err) != 0 || resolve_scope(config, who, err) != 0)
 		return -1;
 	if (config->log_target == LOG_TO_FILE)
 		return expand_value(&config->log_path, "log", config->log + strlen("file:"), config, who, err);
@@ -299,6 +300,7 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 {
 	*options = (struct mailbox_options){
 		.path = config->mailbox_path,
+		.host = config->this_host,
 		.create_folder = config->create_folders,
 		.head = "",
 		.strict = config->strict,
@@ -310,6 +312,7 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 		.delimiter = config->recipient_delimiter,
 		.command = config->command,
 		.lock_folder = -1,
+		.time_limit_s = config->time_limit,
 		.deadline_ms = clock_ms() + to_ms(config->time_limit) - LAST_WORDS_MS,
 	};
 	memcpy(options->locks, config->mbox_locks, sizeof(options->locks));

@@ -7,6 +7,7 @@
 #include "command.h"
 #include "config_value.h"
 #include "expand.h"
+#include "intent.h"
 #include "lmtp_server.h"
 #include "maildir_folder.h"
 
@@ -320,4 +321,14 @@ set_stats(struct config *config, const struct config_key *key, const struct valu
 	if (*value != '\0' && (*value != '/' || value[strlen(value) - 1] == '/'))
 		return value_refuse(key, value, err);
 	return replace(&config->lmtp_stats, value, err);
+}
+
+int
+set_host(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
+{
+	const char *value = values->text[0];
+
+	if (*value != '\0' && !intent_host_is_valid(value))
+		return value_refuse(key, value, err);
+	return replace(&config->host, value, err);
 }

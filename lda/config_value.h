@@ -45,6 +45,10 @@ int value_refuse(const struct config_key *key, const char *value, struct err *er
 /* The text as an error may show it: cut, and without control characters. Returns buf. */
 const char *value_shown(char buf[VALUE_SHOWN], const char *text);
 
+config_setter set_host;
+/* config->this_host, of a configuration whose ledger is known; for config_resolve(). */
+int resolve_host(struct config *config, struct err *err);
+
 /* Where the path in a mailbox, ledger or log value begins; NULL when there is none. */
 const char *value_path(const struct config_key *key, const char *value);
 
