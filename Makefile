@@ -21,7 +21,12 @@ INSTALL ?= install
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wformat=2 -Wvla
 HARDENING = -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) $(HARDENING) $(SANITIZE) $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
+# Files above 2 GiB and times after 2038 on 32 bit as well; where a compiler does not do that by itself, libraries do not either.
+LARGE := -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64 $(if $(findstring _TIME_BITS,$(shell $(CC) -dM -E -x c /dev/null)),,-DLIBRARIES_HAVE_OWN_TIME)
+# What the system may lack: WITHOUT="landlock ofd-locks" builds as if it did.
+WITHOUT ?=
+LACKING = $(if $(filter landlock,$(WITHOUT)),-DWITHOUT_LANDLOCK) $(if $(filter ofd-locks,$(WITHOUT)),-include tests/portability/no_ofd_locks.h)
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(LARGE) -Iinclude $(WARNINGS) $(HARDENING) $(LACKING) $(SANITIZE) $(EXTRA_CFLAGS) $(CPPFLAGS) $(CFLAGS)
 LINK_FLAGS = -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
 ALL_LDFLAGS = -pie $(LINK_FLAGS)
 
@@ -136,6 +141,8 @@ $(BUILD)/tests/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(LIBRARIES)
 
 $(BUILD)/tests/fuzz_dump: $(patsubst %,$(BUILD)/obj/tools/%.o,dump base64 view output format)
 $(BUILD)/tests/fuzz_dump: LIBS += $(TOOL_LIBS)
+$(BUILD)/tests/fuzz_smtp_gap: $(patsubst %,$(BUILD)/obj/tools/%.o,smtp_gap_fault smtp_gap_find smtp_gap_line smtp_gap_talk base64 output format stop)
+$(BUILD)/tests/fuzz_smtp_gap: LIBS = $(GAP_LIBS) $(TOOL_LIBS) -lresolv
 
 $(BUILD)/tests/%: tests/e2e/%.c $(LIBRARIES)
 	@mkdir -p $(@D)
@@ -148,6 +155,9 @@ $(BUILD)/tests/%: tests/crash/%.c $(CRASH_OBJECTS) $(LIBRARIES)
 tests: $(PROGRAMS) $(UNITS) $(FUZZERS) $(HELPERS)
 
 fuzzers: $(FUZZERS)
+
+# Every source that is a part of a program, compiled.
+objects: $(LIBRARIES) $(AGENT_OBJECTS) $(LMTPD_OBJECTS) $(TOOL_OBJECTS) $(GAP_OBJECTS) $(BUILD)/obj/lda/nss_main.o
 
 $(addprefix $(BUILD)/bench/,bench fill hashcopy): $(BUILD)/bench/%: tests/bench/%.c $(BENCH_OBJECTS) $(LIBRARIES)
 	@mkdir -p $(@D)
@@ -169,6 +179,12 @@ demo:
 	tools/packages build
 	$(MAKE) all
 	BUILD=$(BUILD) tests/run examples/demo
+
+## gap: break an SMTP connection after the final dot, see the copy discarded, explained and reported; examples/gap does it to an MTA of yours
+gap:
+	tools/packages build gap
+	$(MAKE) all
+	BUILD=$(BUILD) tests/run examples/gap
 
 ## check: install what is missing, build, run every test; those with real MTAs and other users need root, and skip without
 check:
@@ -192,6 +208,11 @@ units: $(PROGRAMS) $(UNITS)
 SANITIZED = LINK=shared HARDENING=-fPIE CFLAGS="-O1 -g -fno-omit-frame-pointer"
 SANITIZERS = address,undefined -fno-sanitize-recover=all
 sanitized = $(patsubst $(BUILD)/%,$(BUILD)/sanitize/%,$(1))
+
+## portability: the units as other compilers, libraries and machines have them; WAYS="clang 32bit" picks some (tests/portability/run)
+portability:
+	tools/packages build check portability
+	BUILD=$(BUILD) tests/portability/run $(WAYS)
 
 ## sanitize: units, the fuzzers' corpora and tests/e2e with AddressSanitizer and UndefinedBehaviorSanitizer
 sanitize:
@@ -261,10 +282,10 @@ lint:
 	tools/packages build lint
 	tests/lint $(MANUALS)
 
-# Manual, README and examples name the programs where they are installed.
+# Manual, README and examples name the programs where they are installed; the manual also the version.
 INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g' \
-	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g'
+	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g' -e 's|^\.Os$$|.Os dedup-lda $(VERSION)|'
 
 ## install: programs, manual, docs, examples and completion for bash and zsh below DESTDIR and PREFIX
 install: all
@@ -281,8 +302,9 @@ install: all
 	$(INSTALL) -m 644 $(filter %.8,$(MANUALS)) $(DESTDIR)$(MANDIR)/man8
 	$(INSTALL) -m 644 completion/dedup-lda.bash $(DESTDIR)$(BASHCOMPDIR)/dedup-lda
 	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb
+	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/smtp-gap
 	$(INSTALL) -m 644 completion/_dedup-lda $(DESTDIR)$(ZSHCOMPDIR)
-	$(INSTALL) -m 644 README.md LICENSE $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
 	for folder in examples $(wildcard examples/*/); do \
 		$(INSTALL) -d $(DESTDIR)$(DOCDIR)/$$folder || exit 1; \
 		for file in $$folder/*; do \
@@ -290,7 +312,7 @@ install: all
 		done; \
 	done
 	$(INSTALL) -d $(DESTDIR)$(DOCDIR)/docs
-	$(INSTALL) -m 644 docs/dedupdb.md $(DESTDIR)$(DOCDIR)/docs
+	$(INSTALL) -m 644 docs/*.md $(DESTDIR)$(DOCDIR)/docs
 	rm -f $(DESTDIR)$(DOCDIR)/examples/demo*	# runs in a checkout only
 	find $(DESTDIR)$(DOCDIR) -type f -exec sed -i $(PLACES) $(INSTALLED_MANUALS) {} +
 
@@ -298,12 +320,14 @@ install: all
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/dedup-lda $(DESTDIR)$(LIBEXECDIR)/dedup-lda-nss $(DESTDIR)$(LIBEXECDIR)/dedup-lda-redis $(DESTDIR)$(SBINDIR)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedupdb $(DESTDIR)$(SBINDIR)/smtp-gap \
 		$(INSTALLED_MANUALS)
-	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
+	rm -f $(DESTDIR)$(BASHCOMPDIR)/dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb $(DESTDIR)$(BASHCOMPDIR)/smtp-gap \
+		$(DESTDIR)$(ZSHCOMPDIR)/_dedup-lda
 	rmdir $(DESTDIR)$(LIBEXECDIR) 2>/dev/null || true
 	rm -rf $(DESTDIR)$(DOCDIR)
 
 ## dist: what is committed as build/dedup-lda-VERSION.tar.gz; its bytes depend on the commit alone
 dist:
+	@[ -e .git ] || { echo "make dist: this is no checkout; it packs what is committed" >&2; exit 1; }
 	@git diff --quiet HEAD || echo "make dist: changes that are not committed stay out" >&2
 	@mkdir -p $(BUILD)
 	git -c tar.umask=0022 -c core.autocrlf=false archive --format=tar --prefix=dedup-lda-$(VERSION)/ -o $(TARBALL:.gz=) HEAD
@@ -333,4 +357,4 @@ help:
 
 FORCE:
 
-.PHONY: all FORCE tests demo check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+.PHONY: all FORCE tests objects portability demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage

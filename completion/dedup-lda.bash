@@ -1,8 +1,8 @@
 # shellcheck shell=bash
-# Completion of dedupdb and dedup-lda for bash.
+# Completion of dedupdb, smtp-gap and dedup-lda for bash.
 #
-# Commands, options and configuration keys are asked of the installed dedupdb, by --help and `help keys`: a few milliseconds, and never
-# other ones than it has. Records are not asked for: a ledger may hold millions.
+# Commands, options and configuration keys are asked of the installed programs, by --help and `help keys`: a few milliseconds, and never
+# other ones than they have. Records are not asked for: a ledger may hold millions.
 
 # The words up to the cursor, as they are typed: bash splits them at = and : as well.
 _dedup_lda_words() {
@@ -82,6 +82,10 @@ _dedup_lda_complete_value() {
 	shift
 	case $1 in
 	FILE) _dedup_lda_files "$prefix" ;;
+	HOST*)
+		# shellcheck disable=SC2046 # names of hosts have no blanks
+		_dedup_lda_reply "$prefix" $(compgen -A hostname -- "${cur#"$prefix"}")
+		;;
 	USER)
 		# shellcheck disable=SC2046 # names of users have no blanks
 		_dedup_lda_reply "$prefix" $(compgen -u -- "${cur#"$prefix"}")
@@ -163,6 +167,16 @@ _dedupdb() {
 	esac
 }
 
+_smtp_gap() {
+	local cur help program=${1/#\~/$HOME}
+	local -a words
+
+	COMPREPLY=()
+	_dedup_lda_words
+	help=$("$program" --help 2>/dev/null </dev/null) || return
+	_dedup_lda_complete_option
+}
+
 # The agent has no --help: what it prints is for the MTA.
 _dedup_lda() {
 	local cur
@@ -180,4 +194,5 @@ _dedup_lda() {
 }
 
 complete -F _dedupdb dedupdb
+complete -F _smtp_gap smtp-gap
 complete -F _dedup_lda dedup-lda

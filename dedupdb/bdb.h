@@ -18,9 +18,9 @@
 #ifndef BDB_H
 #define BDB_H
 
-#include <db.h>
 #include <string.h>
 
+#include "berkeley_db.h"
 #include "counters.h"
 #include "fs.h"
 #include "store.h"
@@ -28,6 +28,7 @@
 #define BDB_MAGIC "DDLEDG4\n"	/* its digit grows with each change of the header */
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
+#define BDB_REGIONS 8		/* of an environment; Berkeley DB makes three of them */
 #define BDB_CHECKPOINT_KB 512	/* of log, after which a checkpoint is made */
 #define BDB_SECTION_MS 5	/* how long a section of long work works before it lets deliveries in */
 #define BDB_GIVE_WAY_MS 8	/* and how long it then stays away: who waits for the lock asks for it every 4 ms at the latest */
@@ -74,6 +75,10 @@ struct bdb {
 	DB_ENV *env;
 	DB *db;
 	uint64_t generation;		/* the header's when they were opened */
+	struct bdb_region {
+		void *at;
+		size_t size;
+	} regions[BDB_REGIONS];		/* shared memory that is mapped; at NULL: free */
 
 	/* inside a section */
 	struct bdb_header header;
@@ -96,12 +101,17 @@ int bdb_folder(struct bdb *b, struct err *err);
 enum store_result bdb_section(struct bdb *b, bdb_work *work, void *arg, struct err *err);
 /* The same with the header alone, without opening the environment. */
 enum store_result bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *work, void *arg, struct err *err);
+/* Inside a section: write the header as it is now; 0 or -1. */
+int bdb_header_write(struct bdb *b, struct err *err);
 
 /* Why the environment may not be used as it is; NULL: it may. Inside a section. */
 const char *bdb_why_repair(struct bdb *b);
 
 /* Fill err from a return value of Berkeley DB (or an errno); returns STORE_FAILED. */
 enum store_result bdb_fail(struct bdb *b, const char *op, int ret, struct err *err);
+
+/* Has the disk on which this file is too little room for a recovery? A quota is not seen. Async-signal-safe: one system call. */
+bool bdb_is_full(int fd);
 
 /* All but the first recover, create what is missing, and then look for damage: the less is known of the files, the more carefully. */
 enum bdb_opening {
@@ -111,6 +121,10 @@ enum bdb_opening {
 	BDB_RECOVER_VERIFY	/* somebody changed the files, or there was damage: does the tree hang together as well? */
 };
 
+/* Tell Berkeley DB, for this process, which functions it uses instead of the system's: dedupdb/bdb_os.c. Returns what it does. */
+int bdb_os_prepare(bool recover);
+
+bool bdb_is_log(const char *name);
 /* Is this file of env/ what the records are in: the database, or a piece of its log? */
 bool bdb_is_data(const char *name);
 /* Open the environment and the database; 0 or -1. */

@@ -1,10 +1,11 @@
 /* The Berkeley DB environment of a ledger: opening, recovering, setting aside. Always called inside a section. */
 #include <sys/stat.h>
 
+#include <bsd/string.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,8 +131,8 @@ is_region(const char *name)
 	return strncmp(name, "__db.", 5) == 0;
 }
 
-static bool
-is_log(const char *name)
+bool
+bdb_is_log(const char *name)
 {
 	return strncmp(name, "log.", 4) == 0;
 }
@@ -139,7 +140,7 @@ is_log(const char *name)
 bool
 bdb_is_data(const char *name)
 {
-	return is_log(name) || strcmp(name, BDB_FILE) == 0;
+	return bdb_is_log(name) || strcmp(name, BDB_FILE) == 0;
 }
 
 /* 0, or -1: damage when env is something else, passing trouble when that can't be told. */
@@ -226,7 +227,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 	errno = 0;
 	while (failed == 0 && (entry = readdir(dir)) != NULL) {
 		name = entry->d_name;
-		log = log || is_log(name);
+		log = log || bdb_is_log(name);
 		database = database || strcmp(name, BDB_FILE) == 0;
 		if ((is_region(name) || strcmp(name, "DB_CONFIG") == 0) && unlinkat(fd, name, 0) == -1 && !is_strange(fd, name))
 			failed = err_sys(err, "remove file in", b->env_path);
@@ -234,7 +235,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: its %s is no regular file", b->path, name);
 		else if (strcmp(name, BDB_FILE) == 0 && is_foreign(fd, name))
 			failed = err_set(err, STATUS_CORRUPT, "ledger %s: %s is no database", b->path, name);
-		else if (is_log(name))
+		else if (bdb_is_log(name))
 			failed = sync_log(b, fd, name, err);
 		errno = 0;
 	}
@@ -250,33 +251,6 @@ prepare_recovery(struct bdb *b, struct err *err)
 	return 0;
 }
 
-/* Berkeley DB's own way to open a file follows links, waits for a FIFO, and lets children inherit the descriptor for a moment. */
-static int
-open_file(const char *name, int flags, ...)
-{
-	mode_t mode = 0;
-	va_list ap;
-
-	if ((flags & O_CREAT) != 0) {
-		va_start(ap, flags);
-		mode = (mode_t)va_arg(ap, int);
-		va_end(ap);
-	}
-	return open(name, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, mode);
-}
-
-/* Opening tells whether the database is there; Berkeley DB would ask three times before. To remove old log files it asks for one after the
- * other, backwards, until one is not there: assumed, that would be thousands, back to the first one that ever was. */
-static int
-assume_existing(const char *name, int *is_folder)
-{
-	const char *base = strrchr(name, '/');
-
-	if (is_folder != NULL)
-		*is_folder = 0;
-	return !is_log(base == NULL ? name : base + 1) || access(name, F_OK) == 0 ? 0 : errno;
-}
-
 static int
 configure(DB_ENV *env)
 {
@@ -284,6 +258,8 @@ configure(DB_ENV *env)
 
 	if (ret == 0)	/* its mutexes are never contended: do not ask how many processors could spin */
 		ret = env->mutex_set_tas_spins(env, 1);
+	if (ret == 0)	/* the lock round the section keeps everybody else out, so none of them is taken */
+		ret = env->set_flags(env, DB_NOLOCKING, 1);
 	if (ret == 0)	/* nor for a folder for temporary files: nothing here makes any */
 		ret = env->set_tmp_dir(env, "/nonexistent");
 	if (ret == 0)
@@ -294,10 +270,8 @@ configure(DB_ENV *env)
 static int
 create_environment(struct bdb *b, DB_ENV **env, bool recover)
 {
-	int ret = db_env_set_func_open(open_file);
+	int ret = bdb_os_prepare(recover);
 
-	if (ret == 0)
-		ret = db_env_set_func_exists(recover ? NULL : assume_existing);
 	if (ret == 0)
 		ret = db_env_create(env, 0);
 	if (ret != 0)
@@ -385,6 +359,8 @@ bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 	b->transient = false;
 	if (recover && prepare_recovery(b, err) == -1)
 		return -1;
+	if (recover && bdb_is_full(b->lock))
+		return bdb_fail(b, "recover", ENOSPC, err), -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
 	if (recover && find_log_end(b, &end, err) == -1)
@@ -418,15 +394,9 @@ bdb_env_abandon(struct bdb *b)
 {
 	b->db = NULL;
 	b->env = NULL;
+	memset(b->regions, 0, sizeof(b->regions));
 }
 
-static int
-choose_bad(const struct dirent *entry)
-{
-	return bdb_is_bad(entry->d_name);
-}
-
-/* Names end in seconds since 1970 with as many digits for centuries: their order is that of time. */
 static void
 remove_tree(int dir, const char *name)
 {
@@ -447,19 +417,35 @@ remove_tree(int dir, const char *name)
 	}
 }
 
+/* The name of the oldest one that was set aside; returns how many there are. Names end in seconds since 1970, with as many digits for
+ * centuries: their order is that of time. */
+static int
+find_oldest_bad(const struct bdb *b, char oldest[NAME_MAX + 1])
+{
+	struct dirent *entry;
+	int n = 0, fd = fs_open_dir_at(b->dir, ".", b->env_path, NULL);
+	DIR *d = fd == -1 ? NULL : fdopendir(fd);
+
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (bdb_is_bad(entry->d_name) && (n++ == 0 || strcmp(entry->d_name, oldest) < 0))
+			strlcpy(oldest, entry->d_name, NAME_MAX + 1);
+	if (d != NULL)
+		closedir(d);
+	else if (fd != -1)
+		close(fd);
+	return n;
+}
+
 static void
 remove_old_bad(struct bdb *b)
 {
-	struct dirent **names;
-	int i, n = scandirat(b->dir, ".", &names, choose_bad, alphasort);
+	char oldest[NAME_MAX + 1];
+	int before = INT_MAX, n;
 
-	for (i = 0; i < n; i++) {
-		if (i < n - BAD_KEPT)
-			remove_tree(b->dir, names[i]->d_name);
-		free(names[i]);
+	while ((n = find_oldest_bad(b, oldest)) > BAD_KEPT && n < before) {	/* one that stays is no reason to go on for ever */
+		before = n;
+		remove_tree(b->dir, oldest);
 	}
-	if (n >= 0)
-		free(names);
 }
 
 int

@@ -24,28 +24,33 @@ work_note(struct bdb *b, void *arg, struct err *err)
 	return STORE_OK;
 }
 
-/* Without the database, which is in trouble; whoever died in it may have written an event. */
+/* Without the database, so without a mark that somebody is at work: until the event is written, its number is not known. It is not known
+ * either when somebody died at work, who may have written one. */
 static enum store_result
-work_note_trouble(struct bdb *b, void *arg, struct err *err)
+work_note_alone(struct bdb *b, void *arg, struct err *err)
 {
-	const struct event *const *event = arg;
+	uint32_t next = b->header.dirty == 0 ? b->header.events : 0;
 
-	(void)err;
-	if (b->header.dirty != 0)
-		b->header.events = 0;
-	bdb_event(b, *event);
-	return STORE_OK;
+	b->header.events = 0;
+	if (bdb_header_write(b, err) == -1)
+		return STORE_FAILED;
+	b->header.events = next;
+	return work_note(b, arg, err);
 }
 
+/* The database may be in trouble. Or a section of ours has seen that the header is not older than the files, and has closed them, as it does
+ * when a duplicate is found: nothing is left to be done there. */
 void
 bdb_note(struct store *store, const struct event *event)
 {
+	struct bdb *b = bdb_of(store);
+	bool trouble = event->kind == EVENT_UNRECORDED;
 	struct err err;
 
-	if (event->kind == EVENT_UNRECORDED)
-		(void)bdb_header_section(bdb_of(store), 0, work_note_trouble, &event, &err);
+	if (trouble || (b->generation != 0 && (b->env == NULL || b->many)))
+		(void)bdb_header_section(b, trouble ? 0 : b->timeout_ms, work_note_alone, &event, &err);
 	else
-		(void)bdb_section(bdb_of(store), work_note, &event, NULL);
+		(void)bdb_section(b, work_note, &event, NULL);
 }
 
 int

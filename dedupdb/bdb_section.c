@@ -20,8 +20,8 @@ checksum(const struct bdb_header *h)
 	return pack_checksum(h, offsetof(struct bdb_header, checksum));
 }
 
-static int
-write_header(struct bdb *b, struct err *err)
+int
+bdb_header_write(struct bdb *b, struct err *err)
 {
 	b->header.checksum = checksum(&b->header);
 	if (pwrite(b->lock, &b->header, sizeof(b->header), 0) != (ssize_t)sizeof(b->header))
@@ -312,7 +312,7 @@ start_work(struct bdb *b, struct err *err)
 	b->blame = b->header;
 	b->blame.failures++;
 	b->blame.checksum = checksum(&b->blame);
-	if (write_header(b, err) == -1)
+	if (bdb_header_write(b, err) == -1)
 		return -1;
 	b->working = true;
 	b->closing = false;
@@ -342,7 +342,7 @@ finish_work(struct bdb *b, bool good, bool damaged)
 		if (damaged)
 			b->header.failures++;
 	}
-	(void)write_header(b, NULL);	/* if that fails it stays dirty, which is safe */
+	(void)bdb_header_write(b, NULL);	/* if that fails it stays dirty, which is safe */
 }
 
 static enum store_result
@@ -397,7 +397,7 @@ bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *work, void *arg, str
 	if (got != 1)
 		return got == 0 ? STORE_ABSENT : STORE_FAILED;
 	result = work(b, arg, err);
-	if (result == STORE_OK && write_header(b, err) == -1)
+	if (result == STORE_OK && bdb_header_write(b, err) == -1)
 		result = STORE_FAILED;
 	fs_unlock(b->lock);
 	return result;

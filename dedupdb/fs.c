@@ -13,6 +13,10 @@
 
 #include "fs.h"
 
+#define DAY 86400	/* s */
+#define EPOCH 719468	/* days from 1 March of the year 0 to 1 January 1970 */
+#define CLOCK_END 253402300800	/* s: no year with more than four digits */
+
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* statfs(2), f_type */
@@ -61,6 +65,14 @@ int
 fs_sync(int fd, const char *path, struct err *err)
 {
 	return fsync(fd) == -1 ? err_sys(err, "fsync", path) : 0;
+}
+
+void
+fs_refresh(int fd)
+{
+	struct statx stx;
+
+	(void)statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_MTIME | STATX_CTIME, &stx);
 }
 
 int
@@ -168,33 +180,49 @@ fs_temporary(struct err *err)
 	return fd != -1 ? fd : fs_unnamed("/tmp", err);
 }
 
-int
-fs_try_lock(int fd, const char *path, struct err *err)
+#if defined(__linux__) && !defined(F_OFD_SETLK) && !defined(WITHOUT_OFD_LOCKS)
+#error "flock(2) of Linux keeps nobody out of an mbox who locks it with fcntl(2): take a C library that has F_OFD_SETLK"
+#endif
+
+/* Without locks of open file descriptions, as on the BSDs, flock(2) has the same life; there it conflicts with fcntl(2) locks, too. */
+static int
+set_lock(int fd, short type)
 {
 #ifdef F_OFD_SETLK
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
 
-	if (fcntl(fd, F_OFD_SETLK, &lock) == 0)
-		return 1;
+	return fcntl(fd, F_OFD_SETLK, &lock);
 #else
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 1;
+	return flock(fd, LOCK_NB | (type == F_UNLCK ? LOCK_UN : type == F_RDLCK ? LOCK_SH : LOCK_EX));
 #endif
+}
+
+static int
+try_lock(int fd, short type, const char *path, struct err *err)
+{
+	if (set_lock(fd, type) == 0)
+		return 1;
 	if (errno == EAGAIN || errno == EACCES || errno == EINTR)
 		return 0;
 	return err_sys(err, "lock", path);
 }
 
+int
+fs_try_lock(int fd, const char *path, struct err *err)
+{
+	return try_lock(fd, F_WRLCK, path, err);
+}
+
+int
+fs_try_share(int fd, const char *path, struct err *err)
+{
+	return try_lock(fd, F_RDLCK, path, err);
+}
+
 void
 fs_unlock(int fd)
 {
-#ifdef F_OFD_SETLK
-	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
-
-	fcntl(fd, F_OFD_SETLK, &lock);
-#else
-	flock(fd, LOCK_UN);
-#endif
+	(void)set_lock(fd, F_UNLCK);
 }
 
 int
@@ -259,14 +287,47 @@ clock_now(void)
 	return (int64_t)time(NULL);
 }
 
+/* Whole days before a year and before a month. Years begin in March here, so that a leap day is the last one, and the months before it are
+ * 153 days in each five. */
+static int64_t
+days_of_years(int64_t years)
+{
+	return 365 * years + years / 4 - years / 100 + years / 400;
+}
+
+static int
+days_of_months(int months)
+{
+	return (153 * months + 2) / 5;
+}
+
+int64_t
+clock_of_day(int year, int month, int day)
+{
+	return (days_of_years(month > 2 ? year : year - 1) + days_of_months((month + 9) % 12) + day - 1 - EPOCH) * DAY;
+}
+
+/* gmtime(3) would read the file of the local time zone first, which a sandbox denies. */
 void
 clock_text(char text[CLOCK_TEXT], int64_t t)
 {
-	time_t clock = (time_t)t;
-	struct tm tm;
+	int64_t days = t / DAY + EPOCH, year = days / 365;
+	int seconds = (int)(t % DAY), month = 11, day;
+	struct tm tm = { .tm_hour = seconds / 3600, .tm_min = seconds / 60 % 60, .tm_sec = seconds % 60 };
 
-	if (gmtime_r(&clock, &tm) == NULL || strftime(text, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+	if (t < 0 || t >= CLOCK_END) {
 		snprintf(text, CLOCK_TEXT, "@%lld", (long long)t);
+		return;
+	}
+	while (days_of_years(year) > days)
+		year--;
+	day = (int)(days - days_of_years(year));
+	while (days_of_months(month) > day)
+		month--;
+	tm.tm_mday = day - days_of_months(month) + 1;
+	tm.tm_mon = (month + 2) % 12;
+	tm.tm_year = (int)year + (month >= 10) - 1900;
+	strftime(text, CLOCK_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 int64_t

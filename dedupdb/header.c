@@ -6,6 +6,8 @@
 
 #include "header.h"
 
+#define LETTER_CASE 0x20	/* the bit by which ASCII letters differ from their capitals */
+
 static bool
 is_blank(char c)
 {
@@ -80,6 +82,13 @@ field_close(struct header *h, struct err *err)
 	return 0;
 }
 
+/* Most fields are not wanted, which the first letter tells. */
+static bool
+is_name(const char *wanted, const char *name, size_t n)
+{
+	return ((wanted[0] ^ name[0]) & ~LETTER_CASE) == 0 && strncasecmp(wanted, name, n) == 0 && wanted[n] == '\0';
+}
+
 /* Open the field whose name and colon are in h->line. */
 static void
 field_open(struct header *h)
@@ -93,7 +102,7 @@ field_open(struct header *h)
 	h->inside = true;
 	h->value_len = 0;
 	for (i = 0; h->wanted[i] != NULL; i++)
-		if (strncasecmp(h->wanted[i], h->line, n) == 0 && h->wanted[i][n] == '\0')
+		if (is_name(h->wanted[i], h->line, n))
 			break;
 	if (h->wanted[i] == NULL || (h->count >= MESSAGE_FIELDS_MAX && h->seen[i]))
 		return;
@@ -130,6 +139,22 @@ value_byte(struct header *h, char c)
 		value_put(h, c);
 }
 
+/* The bytes that are kept as they are, up to the first that may not be; returns how many. */
+static size_t
+value_run(struct header *h, const char *p, size_t len)
+{
+	size_t i, room = sizeof(h->value) - h->value_len;
+
+	if (h->cr || h->blank)
+		return 0;
+	if (len > room)
+		len = room;
+	for (i = 0; i < len && !is_blank(p[i]) && p[i] != '\r' && p[i] != '\n'; i++)
+		h->value[h->value_len + i] = p[i];
+	h->value_len += i;
+	return i;
+}
+
 /* A value's bytes up to the line end or the end of the piece; returns how many. */
 static size_t
 value_add(struct header *h, const char *p, size_t len)
@@ -137,8 +162,11 @@ value_add(struct header *h, const char *p, size_t len)
 	const char *lf = memchr(p, '\n', len);
 	size_t i, n = lf == NULL ? len : (size_t)(lf - p) + 1;
 
-	for (i = 0; h->name != NULL && !h->full && i < n; i++)
-		value_byte(h, p[i]);
+	for (i = 0; h->name != NULL && !h->full && i < n; i++) {
+		i += value_run(h, p + i, n - i);
+		if (i < n)
+			value_byte(h, p[i]);
+	}
 	if (lf == NULL)
 		return n;
 	h->cr = false;

@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "fs.h"
 #include "mail_date.h"
 
 #define WORD 40		/* bytes; a longer word is no part of a date */
@@ -216,12 +216,9 @@ word_read(struct parts *d, const char *word, bool comment)
 static int64_t
 seconds(const struct parts *d)
 {
-	struct tm tm = { .tm_mday = d->day, .tm_mon = d->month - 1, .tm_year = d->year - 1900, .tm_hour = d->hour,
-		.tm_min = d->minute, .tm_sec = d->second };
-
 	if (d->day == 0 || d->month == 0 || d->year < 1970 || !d->time)
 		return 0;
-	return (int64_t)timegm(&tm) - 60 * (int64_t)d->zone;
+	return clock_of_day(d->year, d->month, d->day) + 3600 * d->hour + 60 * (d->minute - d->zone) + d->second;
 }
 
 int64_t

@@ -69,7 +69,7 @@ address_core(struct span s, bool *bare)
 		s = span_behind(s, 1);
 	if (span_begins(s, "IPv6:"))
 		s = span_behind(s, 5);
-	for (end = s.p; end < s.p + s.len && !byte_in(*end, "]%,"); end++)
+	for (end = s.p; end < s.p + s.len && *end != ']' && *end != '%' && *end != ','; end++)
 		;
 	s.len = (size_t)(end - s.p);
 	s.len = before_port(s);

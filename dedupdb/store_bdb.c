@@ -105,12 +105,15 @@ struct get {
 	struct store_value *value;
 };
 
+/* A delivery that finds its key has a duplicate, as a rule, and no more to ask. */
 static enum store_result
 work_get(struct bdb *b, void *arg, struct err *err)
 {
 	struct get *get = arg;
+	enum store_result result = read_value(b, NULL, get->key, get->value, err);
 
-	return read_value(b, NULL, get->key, get->value, err);
+	b->closing = result == STORE_OK && !b->many;
+	return result;
 }
 
 static enum store_result
@@ -367,7 +370,8 @@ bdb_crashed(const struct store *store)
 {
 	const struct bdb *b = (const struct bdb *)store;
 
-	if (b->working)
+	/* what a full disk does to mapped files is no damage */
+	if (b->working && !bdb_is_full(b->lock))
 		(void)!pwrite(b->lock, &b->blame, sizeof(b->blame), 0);
 }
 

@@ -52,6 +52,7 @@ struct config {
 	int64_t lmtp_timeout;		/* s */
 	int64_t lmtp_data_timeout;	/* s */
 	char *lmtp_stats;		/* an absolute path, or "" */
+	char *host;			/* as configured, or "" */
 	enum on_duplicate on_duplicate;
 	enum on_ledger_failure on_ledger_failure;
 	enum body_form body;
@@ -75,6 +76,8 @@ struct config {
 	char *user, *home;		/* whose mail it is; home may be NULL */
 	char *recipient;		/* the address, or else the user's name */
 	char *ledger_url;		/* with an absolute path; NULL: none */
+	char *this_host;		/* what other hosts that use the ledger know this one by; NULL: it is this host's own */
+	char *machine;			/* this_host where none is configured, once it was asked for */
 	char *log_path;
 	char *ledger_password;		/* made by config_load; NULL: none */
 	char *scope;			/* of the fingerprint */

@@ -28,6 +28,9 @@ int fs_open_parent(const char *path, const char **base, struct err *err);
 /* fsync(2), counted nowhere and never skipped: 0 means that what fd shows survives a power cut. */
 int fs_sync(int fd, const char *path, struct err *err);
 
+/* On a file system of another host: forget what this one believes of a folder, so that the next look asks the server. */
+void fs_refresh(int fd);
+
 /* Write all len bytes at the file position (or the end, with O_APPEND). Returns 0, or -1 with *written telling how many bytes went
  * out before the error; written may be NULL. EINTR and short writes are continued. */
 int fs_write(int fd, const void *buf, size_t len, size_t *written, const char *path, struct err *err);
@@ -50,6 +53,8 @@ int fs_temporary(struct err *err);
 /* Try for an exclusive lock on the whole file, once: 1 have it, 0 somebody else has it, -1 error. It belongs to the open file
  * description, so it is freed by close() and by death, and conflicts with fcntl(2) locks of other programs. */
 int fs_try_lock(int fd, const char *path, struct err *err);
+/* The same for a lock that readers share. */
+int fs_try_share(int fd, const char *path, struct err *err);
 void fs_unlock(int fd);
 /* Poll for that lock. Returns 1, 0 after timeout_ms, or -1. Polled, since a stopped holder must not stop all mail. */
 int fs_lock(int fd, int timeout_ms, const char *path, struct err *err);
@@ -62,6 +67,8 @@ int host_boot_id(unsigned char id[BOOT_ID_BYTES]);
 
 /* Seconds since 1970. Can jump; an age computed from it that is negative counts as 0. */
 int64_t clock_now(void);
+/* When a day of the Gregorian calendar begins; year >= 1, month 1 to 12. A day that its month lacks is one of the next month. */
+int64_t clock_of_day(int year, int month, int day);
 /* Such a time as 2026-11-20T12:00:00Z; one that no calendar has, from a damaged record, as @seconds. */
 void clock_text(char text[CLOCK_TEXT], int64_t t);
 /* Milliseconds that only ever grow. */

@@ -26,6 +26,7 @@ enum mbox_lock { MBOX_LOCK_NONE, MBOX_LOCK_FCNTL, MBOX_LOCK_DOTLOCK };
 
 struct mailbox_options {
 	const char *path;		/* absolute, no slash at the end; of a kind that hands over: the target as configured */
+	const char *host;		/* this one, where the ledger is other hosts', too; NULL: where it is not */
 	const char *folder;		/* Maildir++ folder without its leading dot, or NULL for the inbox */
 	bool existing;			/* make nothing: a mailbox that is not there is an error */
 	bool create_folder;		/* make a folder that is missing; otherwise the inbox takes the message */
@@ -44,13 +45,15 @@ struct mailbox_options {
 	const char *delimiter;		/* what begins the extension of an address, or "" */
 	char *const *command;		/* the words of a pipe's command, NULL at the end */
 	int lock_folder;		/* where fingerprints are locked, read by lock(); -1: nowhere, and nobody is kept out */
+	int64_t time_limit_s;		/* how long a delivery can last, on any host */
 	int64_t deadline_ms;		/* of clock_ms(): a hand-over is given up then; 0: never */
 };
 
 enum settled {
 	SETTLED,		/* the recorded publication is durable: mark the record delivered */
 	SETTLE_GONE,		/* it did not happen and can't be finished any more, or nobody can tell: decide again and deliver */
-	SETTLE_FAILED		/* not known now, nothing was changed: exit 75, the record stays */
+	SETTLE_FAILED,		/* not known now, nothing was changed: exit 75, the record stays */
+	SETTLE_ELSEWHERE	/* the same, since it is another host's to finish: what it wrote can't be seen here */
 };
 
 enum looked {
@@ -98,6 +101,9 @@ struct mailbox_ops {
 	 * where there is none at hand. */
 	enum settled (*settle)(struct mailbox *box, const struct record *record, const struct message *m, int64_t now,
 	    struct err *err);
+	/* The record of what was last published or settled is marked delivered: take away what only served to settle it. NULL for kinds
+	 * that leave nothing. */
+	void (*marked)(struct mailbox *box);
 	/* Take our own stage away. Only while nothing can name it: before ledger_decide(), or after it was lost to another (I4). */
 	void (*discard)(struct mailbox *box);
 	/* Unlock and free. Leaves a stage alone that was neither published nor discarded. */
@@ -116,6 +122,9 @@ extern const struct mailbox_ops maildir_ops;
 extern const struct mailbox_ops mbox_ops;
 extern const struct mailbox_ops lmtp_ops;
 extern const struct mailbox_ops pipe_ops;
+
+/* What a kind answers that finds nothing of another host's young record. */
+enum settled mailbox_leave_to(const char *host, const char *path, struct err *err);
 
 /* The kind that wrote an intent, or NULL. */
 const struct mailbox_ops *mailbox_of_intent(const struct intent *intent);

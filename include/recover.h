@@ -11,7 +11,7 @@
 
 enum recovered {
 	RECOVER_SETTLED,	/* published (now or before) and marked delivered */
-	RECOVER_LEFT,		/* not known, or the next copy has to decide: the record stays pending */
+	RECOVER_LEFT,		/* not known, another host's, or the next copy has to decide: the record stays pending */
 	RECOVER_DROPPED,	/* it can't be finished any more and is older than the window: forgotten */
 	RECOVER_CHANGED		/* somebody else settled it meanwhile */
 };

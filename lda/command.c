@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "command.h"
-#include "config_value.h"
 #include "expand.h"
+#include "string_list.h"
 
 #define BLANKS " \t"
 

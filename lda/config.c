@@ -14,6 +14,7 @@
 #include "config_secret.h"
 #include "config_value.h"
 #include "expand.h"
+#include "string_list.h"
 
 #define PLACE_SHOWN 300		/* bytes of a file's name that an error repeats, with the final NUL */
 #define DURATION "a number with s, m, h, d or w, of 100 years at most"
@@ -34,6 +35,7 @@ static const struct config_key keys[] = {
 	    .allowed = DURATION ", and not 0" },
 	{ .name = "history", .def = "8192", .set = set_count, .field = offsetof(struct config, history), .max = EVENTS_MAX,
 	    .allowed = "a number of events, 0 to 65536" },
+	{ .name = "host", .def = "", .set = set_host, .allowed = "up to 64 letters, digits, dots, - and _, or nothing" },
 	{ .name = "on-duplicate", .def = "discard", .set = set_on_duplicate,
 	    .allowed = "discard, tag, folder:NAME (no slash, no '..', no dot in front)" },
 	{ .name = "duplicates", .def = "all", .set = set_choice, .field = offsetof(struct config, proven),
@@ -159,9 +161,9 @@ static int
 apply_empty_lists(cfg_t *cfg)
 {
 	for (size_t i = 0; i < KEYS; i++) {
-		cfg_opt_t *opt = cfg_getopt(cfg, keys[i].name);
+		cfg_opt_t *opt = keys[i].list ? cfg_getopt(cfg, keys[i].name) : NULL;
 
-		if ((opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0 &&
+		if (opt != NULL && (opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0 &&
 		    apply_option(opt, config_file_line(reading->text, keys[i].name)) != 0)
 			return -1;
 	}
@@ -372,6 +374,8 @@ config_free(struct config **config)
 	free(c->ledger);
 	free(c->log);
 	free(c->lmtp_stats);
+	free(c->host);
+	free(c->machine);
 	free(c->duplicate_folder);
 	free(c->recipient_delimiter);
 	strings_free(&c->trusted_hosts);
@@ -382,6 +386,7 @@ config_free(struct config **config)
 	free(c->home);
 	free(c->recipient);
 	free(c->ledger_url);
+	free(c->this_host);
 	free(c->log_path);
 	free(c->ledger_password_file);
 	secret_free(&c->ledger_password);

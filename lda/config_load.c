@@ -15,6 +15,7 @@
 #include "host_find.h"
 #include "lmtp_server.h"
 #include "redis_url.h"
+#include "string_list.h"
 
 #define LAST_WORDS_MS 500	/* before time-limit a hand-over is given up, so that there is time to say so */
 
@@ -215,6 +216,7 @@ forget_resolved(struct config *config)
 {
 	forget(&config->mailbox_path);
 	forget(&config->ledger_url);
+	forget(&config->this_host);
 	forget(&config->log_path);
 	forget(&config->scope);
 	forget(&config->user);
@@ -229,7 +231,7 @@ config_resolve(struct config *config, const struct identity *who, struct err *er
 {
 	forget_resolved(config);
 	if (resolve_identity(config, who, err) != 0 || resolve_mailbox(config, who, err) != 0 || check_locks(config, err) != 0 ||
-	    resolve_ledger(config, who, err) != 0 || resolve_scope(config, who, err) != 0)
+	    resolve_host(config, err) != 0 || resolve_ledger(config, who, err) != 0 || resolve_scope(config, who, err) != 0)
 		return -1;
 	if (config->log_target == LOG_TO_FILE)
 		return expand_value(&config->log_path, "log", config->log + strlen("file:"), config, who, err);
@@ -322,6 +324,7 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 {
 	*options = (struct mailbox_options){
 		.path = config->mailbox_path,
+		.host = config->this_host,
 		.create_folder = config->create_folders,
 		.head = "",
 		.strict = config->strict,
@@ -333,6 +336,7 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 		.delimiter = config->recipient_delimiter,
 		.command = config->command,
 		.lock_folder = -1,
+		.time_limit_s = config->time_limit,
 		.deadline_ms = clock_ms() + to_ms(config->time_limit) - LAST_WORDS_MS,
 	};
 	memcpy(options->locks, config->mbox_locks, sizeof(options->locks));

@@ -39,16 +39,20 @@ struct config_key {
 config_setter set_mailbox, set_ledger, set_log, set_duration, set_count, set_size, set_choice, set_on_duplicate, set_ledger_failure,
     set_password_file, set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers, set_stats;
 
+/* What to say of a value that is none for its key. Returns -1: STATUS_CONFIG. */
+int value_refuse(const struct config_key *key, const char *value, struct err *err);
+
 /* The text as an error may show it: cut, and without control characters. Returns buf. */
 const char *value_shown(char buf[VALUE_SHOWN], const char *text);
+
+config_setter set_host;
+/* config->this_host, of a configuration whose ledger is known; for config_resolve(). */
+int resolve_host(struct config *config, struct err *err);
 
 /* Where the path in a mailbox, ledger or log value begins; NULL when there is none. */
 const char *value_path(const struct config_key *key, const char *value);
 
 /* The kind of a mailbox value: "maildir", "mbox", "pipe", "lmtp", or NULL; *rest is what follows the kind. */
 const char *mailbox_kind(const char *value, const char **rest);
-
-/* Free an array of strings and what it holds. */
-void strings_free(char ***strings);
 
 #endif

@@ -246,8 +246,11 @@ mark_delivered(struct work *w, const struct event *event, struct err *err)
 	struct err why;
 
 	w->judged.claim.event = event;
-	if (ledger_delivered(w->d->ledger, &w->judged.claim, w->ops->durable_mark, &why) == 0)
+	if (ledger_delivered(w->d->ledger, &w->judged.claim, w->ops->durable_mark, &why) == 0) {
+		if (w->ops->marked != NULL)
+			w->ops->marked(w->box);
 		return 0;
+	}
 	return ledger_failed(w, &why, err) == -1 && w->ops->durable_mark ? -1 : 0;
 }
 

@@ -7,7 +7,6 @@
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,8 +19,6 @@
 #include "lmtpd_server.h"
 #include "process.h"
 #include "version.h"
-
-#define HEAP_STEP (512 * 1024)	/* bytes; as in the agent */
 
 struct identity
 lmtpd_sample(bool system, const char *address)
@@ -216,8 +213,7 @@ main(int argc, char **argv)
 	long sockets = passed != NULL ? strtol(passed, NULL, 10) : 0;
 	int code = EX_OK;
 
-	mallopt(M_TOP_PAD, HEAP_STEP);
-	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_STEP);
+	process_heap();
 	process_limit(STDERR_FILENO + 1 + (sockets > 0 && sockets <= LMTPD_SOCKETS_MAX ? (int)sockets : 0));
 	process_fill_descriptors();
 	lmtpd_notify_start();

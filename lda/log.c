@@ -245,15 +245,15 @@ log_write(struct log *log, const struct log_line *line, bool warning)
 {
 	struct text t;
 
-	if (!log->verbose && log->target == LOG_TO_SYSLOG && !log->syslog)
+	if (log->target == LOG_TO_FILE)
+		write_file(log, line);
+	if (!log->verbose && !log->syslog)
 		return;
 	format(&t, log, line);
 	t.bytes[t.len] = '\0';
 	if (log->verbose)
 		queue(log, &t);
-	if (log->target == LOG_TO_FILE)
-		write_file(log, line);
-	else if (log->syslog)
+	if (log->syslog)
 		syslog(warning ? LOG_WARNING : LOG_INFO, "%s", t.bytes);
 }
 

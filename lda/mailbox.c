@@ -1,6 +1,13 @@
 /* The kinds of mailboxes. */
 #include "mailbox.h"
 
+enum settled
+mailbox_leave_to(const char *host, const char *path, struct err *err)
+{
+	err_set(err, STATUS_TEMP, "host %s has begun to deliver a copy, and it can't be seen in %s here: left to that host", host, path);
+	return SETTLE_ELSEWHERE;
+}
+
 const struct mailbox_ops *
 mailbox_of_intent(const struct intent *intent)
 {

@@ -3,6 +3,11 @@
  *
  * The staged file is the witness of an unfinished delivery: whoever finds the record can finish the rename, and a rename consumes
  * its source, so there is at most one publication whatever crashes (I3). The specification is at https://cr.yp.to/proto/maildir.html.
+ *
+ * Where other hosts use the ledger, too, they may have this Maildir, a copy of it, or another one under the same path. So a stage gets a
+ * marker then, an empty file beside it that is made once the stage is durable and taken away once the record is marked delivered. Who
+ * finds the marker that the record names, and no stage, knows that the stage was published from this very tmp/. A power cut may
+ * take the marker; then nothing is proved, and no mail is lost.
  */
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -29,6 +34,8 @@ struct maildir {
 	char name[MAILDIR_NAME_MAX];	/* of the stage in tmp/ */
 	int fd;				/* the stage; -1: there is none of ours */
 	uint64_t size;			/* bytes written to it */
+	bool marked;			/* the stage has a marker */
+	char finished[MAILDIR_NAME_MAX];	/* the stage, ours or another's, that was last published; "": none */
 	struct copy_options copy;
 	struct sink file, spill;
 	struct copier *copier;		/* a large message on its way in */
@@ -151,11 +158,46 @@ fill_stage(struct maildir *m, const struct message *msg, const struct fingerprin
 	return 0;
 }
 
+/* Make the marker of our stage; it needs no sync. Returns its inode, or 0: there is none, and nothing will be proved. */
+static uint64_t
+make_marker(struct maildir *m)
+{
+	char marker[MAILDIR_MARKER_MAX];
+	uint64_t inode = 0;
+	struct stat st;
+	int fd;
+
+	maildir_marker_name(marker, m->name);
+	fd = openat(m->folder.tmp, marker, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return 0;
+	m->marked = true;
+	if (fstat(fd, &st) == 0)
+		inode = (uint64_t)st.st_ino;
+	close(fd);
+	return inode;
+}
+
+static void
+remove_marker(const struct maildir *m, const char *name)
+{
+	char marker[MAILDIR_MARKER_MAX];
+
+	maildir_marker_name(marker, name);
+	unlinkat(m->folder.tmp, marker, 0);
+}
+
+/* The stage is durable. */
 static int
 make_intent(struct maildir *m, struct intent *intent, struct err *err)
 {
 	struct maildir_intent in = { .size = m->size };
 	struct stat st;
+
+	if (m->options->host != NULL) {
+		snprintf(in.host, sizeof(in.host), "%s", m->options->host);
+		in.marker = make_marker(m);
+	}
 
 	if (fstat(m->folder.tmp, &st) == -1)
 		return err_sys(err, "stat tmp/ of", m->folder.path);
@@ -188,6 +230,9 @@ maildir_discard(struct mailbox *box)
 	if (m->fd == -1)
 		return;
 	unlinkat(m->folder.tmp, m->name, 0);
+	if (m->marked)
+		remove_marker(m, m->name);
+	m->marked = false;
 	close(m->fd);
 	m->fd = -1;
 	free(m->copier);
@@ -214,17 +259,58 @@ was_published(const struct maildir *m)
 	    (st.st_nlink > 0 || clock_now() - (int64_t)st.st_mtime < PROVED_WITHIN);
 }
 
+/* Another host's process may have renamed it on a file server whose power was cut before our fsync, which then says nothing: is the stage
+ * back? Only a look after an fsync can tell, and only a second fsync makes sure of a rename between the two. */
+static bool
+is_back(const struct maildir_folder *f, const char *name, struct err *err)
+{
+	struct stat st;
+
+	fs_refresh(f->tmp);
+	if (fstatat(f->tmp, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT)
+		return false;
+	err_set(err, STATUS_TEMP, "publish in new/ of %s: its file server has undone it", f->path);
+	return true;
+}
+
+static int
+sync_others(const struct maildir *m, struct err *err)
+{
+	const struct maildir_folder *f = &m->folder;
+
+	if (m->options->host != NULL && (fs_sync(f->new, f->path, err) == -1 || is_back(f, m->name, err)))
+		return -1;
+	return fs_sync(f->new, f->path, err);
+}
+
 static int
 maildir_publish(struct mailbox *box, struct err *err)
 {
 	struct maildir *m = maildir_of(box);
+	bool ours = rename_stage(&m->folder, m->name, m->size) == 0;
 
-	if (rename_stage(&m->folder, m->name, m->size) == -1 && (errno != ENOENT || !was_published(m)))
+	if (!ours && (errno != ENOENT || !was_published(m)))
 		err_sys(err, "publish in new/ of", m->folder.path);
-	else if (fs_sync(m->folder.new, m->folder.path, err) == 0)
+	else if ((ours ? fs_sync(m->folder.new, m->folder.path, err) : sync_others(m, err)) == 0) {
+		if (m->marked && m->base.recorded)
+			memcpy(m->finished, m->name, sizeof(m->finished));
+		else if (m->marked)
+			remove_marker(m, m->name);
 		return 0;
+	}
 	err_retry(err);		/* it is in new/, or anybody can rename it */
 	return -1;
+}
+
+/* A marker that is left over goes when tmp/ is swept. */
+static void
+maildir_marked(struct mailbox *box)
+{
+	struct maildir *m = maildir_of(box);
+
+	if (m->finished[0] != '\0')
+		remove_marker(m, m->finished);
+	m->finished[0] = '\0';
 }
 
 /* Is a file called name, with whatever a reader has added behind it, in this subfolder? 1, 0, or -1. */
@@ -255,6 +341,32 @@ holds(const struct maildir_folder *f, const char *sub, const char *name, struct 
 	return found;
 }
 
+/* A snapshot may hold a stage as it was before it was whole. Whoever puts one back below a ledger that is newer must not find it published. */
+static bool
+is_torn(const struct maildir_folder *f, const struct maildir_intent *in)
+{
+	struct stat st;
+
+	return in->host[0] != '\0' && fstatat(f->tmp, in->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && (uint64_t)st.st_size != in->size;
+}
+
+/* Is this the tmp/ in which the recorded stage was, at that time or later? Then it was published if it is not there: only a publication
+ * takes it away (I4). Its device and inode say so on one host, as long as no older mailbox is put in its place. They mean nothing on another
+ * host, nor when a ledger elsewhere is newer than the mailbox: a copy or a snapshot may have the same ones, but not the marker. */
+static bool
+is_recorded_tmp(const struct maildir_folder *f, const struct maildir_intent *in, const char *us)
+{
+	char marker[MAILDIR_MARKER_MAX];
+	struct stat st;
+
+	if (in->host[0] != '\0') {
+		maildir_marker_name(marker, in->name);
+		return in->marker != 0 && fstatat(f->tmp, marker, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+		    (uint64_t)st.st_ino == in->marker;
+	}
+	return us == NULL && fstat(f->tmp, &st) == 0 && (uint64_t)st.st_dev == in->device && (uint64_t)st.st_ino == in->inode;
+}
+
 /* No proof from tmp/: look where a published message would be. */
 static enum settled
 search(const struct maildir_folder *f, const struct maildir_intent *in, struct err *err)
@@ -268,23 +380,32 @@ search(const struct maildir_folder *f, const struct maildir_intent *in, struct e
 	return found == 1 ? SETTLED : SETTLE_GONE;
 }
 
+/* By another process, and durably? */
 static enum settled
-settle_in(const struct maildir_folder *f, const struct maildir_intent *in, bool young, struct err *err)
+find_published(const struct maildir_folder *f, const struct maildir_intent *in, bool proved, struct err *err)
 {
-	struct stat st;
-	bool same;
+	if (!proved)
+		return search(f, in, err);
+	return fs_sync(f->new, f->path, err) == -1 ? SETTLE_FAILED : SETTLED;
+}
 
-	if (fstat(f->tmp, &st) == -1)
-		return err_sys(err, "stat tmp/ of", f->path), SETTLE_FAILED;
-	same = (uint64_t)st.st_dev == in->device && (uint64_t)st.st_ino == in->inode;
-	if (rename_stage(f, in->name, in->size) == -1) {
-		if (errno != ENOENT) {
+/* us: this host, or NULL. others: young, and another host's, which it is left to if it can't be finished here. */
+static enum settled
+settle_in(const struct maildir_folder *f, const struct maildir_intent *in, const char *us, bool young, bool others, struct err *err)
+{
+	bool torn = is_torn(f, in), proved;
+	enum settled settled;
+
+	if (torn || rename_stage(f, in->name, in->size) == -1) {
+		if (!torn && errno != ENOENT) {
 			err_sys(err, "publish in new/ of", f->path);
 			return young ? SETTLE_FAILED : search(f, in, err);
 		}
-		if (!same || !young)
-			return search(f, in, err);
-		/* Proved: the recorded tmp/ is there, young, and the stage is not in it. Only a publication takes it away (I4). */
+		proved = !torn && young && is_recorded_tmp(f, in, us);
+		settled = find_published(f, in, proved, err);
+		if (settled == SETTLED && us != NULL && !torn)
+			settled = is_back(f, in->name, err) ? SETTLE_FAILED : find_published(f, in, proved, err);
+		return settled == SETTLE_GONE && others ? mailbox_leave_to(in->host, in->path, err) : settled;
 	}
 	return fs_sync(f->new, f->path, err) == -1 ? SETTLE_FAILED : SETTLED;
 }
@@ -294,6 +415,8 @@ maildir_settle(struct mailbox *box, const struct record *record, const struct me
 {
 	struct maildir *m = maildir_of(box);
 	bool young = now - record->decided < PROVED_WITHIN;
+	const char *us = m->options->host;
+	bool others = young && intent_is_foreign(&record->intent, us);
 	struct maildir_folder f;
 	struct maildir_intent in;
 	enum settled result;
@@ -301,11 +424,15 @@ maildir_settle(struct mailbox *box, const struct record *record, const struct me
 	(void)msg;
 	if (maildir_intent_decode(&in, &record->intent) == -1)
 		return SETTLE_GONE;	/* of no version that we know: nothing could ever finish it */
-	if (strcmp(in.path, m->folder.path) == 0)
-		return settle_in(&m->folder, &in, young, err);
+	if (strcmp(in.path, m->folder.path) == 0) {
+		result = settle_in(&m->folder, &in, us, young, others, err);
+		if (result == SETTLED && in.marker != 0)
+			memcpy(m->finished, in.name, sizeof(m->finished));
+		return result;
+	}
 	if (maildir_folder_find(&f, in.path, err) == -1)
-		return young ? SETTLE_FAILED : SETTLE_GONE;
-	result = settle_in(&f, &in, young, err);
+		return others ? mailbox_leave_to(in.host, in.path, err) : young ? SETTLE_FAILED : SETTLE_GONE;
+	result = settle_in(&f, &in, us, young, others, err);
 	maildir_folder_close(&f);
 	return result;
 }
@@ -356,6 +483,7 @@ const struct mailbox_ops maildir_ops = {
 	.stage = maildir_stage,
 	.publish = maildir_publish,
 	.settle = maildir_settle,
+	.marked = maildir_marked,
 	.discard = maildir_discard,
 	.close = maildir_close,
 	.intent_path = maildir_intent_path,

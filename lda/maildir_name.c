@@ -56,6 +56,12 @@ maildir_name_make(char name[MAILDIR_NAME_MAX], const struct fingerprint *fp)
 	    random, tag, host);
 }
 
+void
+maildir_marker_name(char marker[MAILDIR_MARKER_MAX], const char *name)
+{
+	snprintf(marker, MAILDIR_MARKER_MAX, "%s" MAILDIR_MARKER, name);
+}
+
 /* Skip letter and then at least `least` characters of the set. */
 static const char *
 part(const char *p, char letter, const char *set, size_t least)

@@ -7,15 +7,14 @@
 #include <sys/auxv.h>
 
 #include <confuse.h>
-#include <db.h>
 #include <errno.h>
-#include <malloc.h>
 #include <openssl/opensslv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "berkeley_db.h"
 #include "deliver.h"
 #include "exit.h"
 #include "options.h"
@@ -24,7 +23,6 @@
 #include "user.h"
 #include "version.h"
 
-#define HEAP_STEP (512 * 1024)	/* bytes */
 #define STARTUP_LIMIT 60U	/* s, until the configuration says time-limit */
 
 struct agent {
@@ -206,8 +204,7 @@ main(int argc, char **argv)
 	struct err err = { .status = STATUS_OK };
 	int code = 0;
 
-	mallopt(M_TOP_PAD, HEAP_STEP);	/* one growth of the heap instead of one per buffer */
-	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_STEP);
+	process_heap();
 	process_limit(STDERR_FILENO + 1);
 	process_fill_descriptors();
 	exit_on_signals();

@@ -379,8 +379,9 @@ cut(const struct mbox *b, const struct mbox_entry *e, uint64_t size, const struc
 	return got == -1 ? -1 : 0;
 }
 
+/* others: the record is young, and another host's. That one may be appending to another file; to this one, our lock has shown that it is not. */
 static enum settled
-settle_entry(struct mbox *b, const struct mbox_entry *e, const struct message *m, struct err *err)
+settle_entry(struct mbox *b, const struct mbox_entry *e, bool others, const struct message *m, struct err *err)
 {
 	uint64_t size = 0, start, end;
 	bool prefix;
@@ -393,6 +394,8 @@ settle_entry(struct mbox *b, const struct mbox_entry *e, const struct message *m
 		return SETTLE_FAILED;
 	if (got == 1)
 		return mbox_rewrite(b->fd, start, end, e->path, err) == -1 || sync_all(b, err) == -1 ? SETTLE_FAILED : SETTLED;
+	if (others && !entry_is_made_for(e, b->fd))
+		return mailbox_leave_to(e->host, e->path, err);
 	if (m != NULL && prefix && cut(b, e, size, m, err) == -1)
 		return SETTLE_FAILED;
 	if (sync_all(b, err) == -1)
@@ -409,15 +412,15 @@ mbox_settle(struct mailbox *box, const struct record *record, const struct messa
 {
 	struct mbox *b = mbox_of(box);
 	struct mbox_entry *e = malloc(sizeof(*e));
+	bool others = now - record->decided < PROVED_WITHIN && intent_is_foreign(&record->intent, b->options->host);
 	enum settled settled;
 
-	(void)now;
 	if (e == NULL) {
 		err_sys(err, "settle", b->options->path);
 		return SETTLE_FAILED;
 	}
 	if (entry_decode(e, &record->intent) == 0)
-		settled = settle_entry(b, e, m, err);
+		settled = settle_entry(b, e, others, m, err);
 	else {			/* every doubt delivers */
 		notice(b, "a pending record can't be read: the message is delivered again");
 		settled = need_lock(b, err) == -1 || sync_all(b, err) == -1 ? SETTLE_FAILED : SETTLE_GONE;

@@ -215,6 +215,7 @@ entry_make(struct mbox_entry *e, const struct mailbox_options *options, int fd, 
 		return err_sys(err, "stat", options->path);
 	memset(e, 0, sizeof(*e));
 	memcpy(e->path, options->path, strlen(options->path));
+	snprintf(e->host, sizeof(e->host), "%s", options->host != NULL ? options->host : "");
 	e->dev = (uint64_t)st.st_dev;
 	e->ino = (uint64_t)st.st_ino;
 	e->s0 = (uint64_t)st.st_size;
@@ -230,6 +231,14 @@ entry_make(struct mbox_entry *e, const struct mailbox_options *options, int fd, 
 	if (got == -1 || head_make(e, options, fd, message_envelope(m), now, err) == -1)
 		return -1;
 	return entry_measure(e, m, kept, err);
+}
+
+bool
+entry_is_made_for(const struct mbox_entry *e, int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && (uint64_t)st.st_ino == e->ino;
 }
 
 int

@@ -5,7 +5,7 @@
  * head, which the intent holds), the message through the copier, and an empty line. The message itself is not in the intent: an
  * entry can be made again only with the same message, and length and SHA-256 say whether it is.
  *
- * Intent, version 1, integers big-endian: tag 'B' (1 byte), version (1), flags (1; bit 0: Return-Path fields left out), path length
+ * Intent, integers big-endian: what intent.h says, flags (1; bit 0: Return-Path fields left out), path length
  * (2), path, id (16), device (8), inode (8), S0 (8), prefix length (2), SHA-256 of the prefix (32), head length (2), head, entry
  * length (8), SHA-256 of the entry (32), witness: of the header (32), of the body (32).
  */
@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "digest.h"
+#include "intent.h"
 #include "mailbox.h"
 #include "mbox_witness.h"
 #include "message.h"
@@ -31,9 +32,10 @@
 #define MBOX_KEEP_MAX ((size_t)512 * 1024)	/* bytes of an entry that is kept in memory to be written at once */
 
 struct mbox_entry {
+	char host[HOST_SIZE];			/* that decided it; "": not told, since the ledger is one host's own */
 	char path[PATH_MAX];			/* of the mbox */
 	unsigned char id[MBOX_ID_BYTES];
-	uint64_t dev, ino;			/* for diagnosis only: readers replace the file */
+	uint64_t dev, ino;			/* readers replace the file: they say for sure only that it is another host's same one */
 	uint64_t s0;				/* where the entry begins: the size of the mbox before */
 	uint64_t prefix_len;			/* bytes before s0 */
 	unsigned char prefix[DIGEST_BYTES];
@@ -62,6 +64,10 @@ int entry_replay(const struct mbox_entry *e, const struct message *m, const stru
 int entry_encode(const struct mbox_entry *e, struct intent *intent, struct err *err);
 /* Returns 0, or -1 for bytes that are no intent of ours. Trusts none of them. */
 int entry_decode(struct mbox_entry *e, const struct intent *intent);
+
+/* Is fd the file to which it was to be appended? By the inode, which two hosts that share a file system see alike; not by the device. A
+ * file that a reader has put in its place is another one. */
+bool entry_is_made_for(const struct mbox_entry *e, int fd);
 
 /* Questions to the file; all return 1 yes, 0 no, -1 error. */
 /* Are the bytes before s0 the recorded ones? */

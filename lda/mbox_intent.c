@@ -4,7 +4,6 @@
 #include "mbox_entry.h"
 #include "pack.h"
 
-#define VERSION 1
 #define FLAG_DROP_RETURN_PATH 1u
 
 int
@@ -12,8 +11,7 @@ entry_encode(const struct mbox_entry *e, struct intent *intent, struct err *err)
 {
 	struct packer p = { .bytes = intent->bytes, .size = sizeof(intent->bytes) };
 
-	pack_int(&p, MBOX_TAG, 1);
-	pack_int(&p, VERSION, 1);
+	intent_begin(&p, MBOX_TAG, e->host);
 	pack_int(&p, e->drop_return_path ? FLAG_DROP_RETURN_PATH : 0, 1);
 	pack_string(&p, e->path, strlen(e->path));
 	pack_bytes(&p, e->id, sizeof(e->id));
@@ -48,7 +46,7 @@ entry_decode(struct mbox_entry *e, const struct intent *intent)
 	const unsigned char *head;
 
 	memset(e, 0, sizeof(*e));
-	if (intent->len > sizeof(intent->bytes) || unpack_int(&u, 1) != MBOX_TAG || unpack_int(&u, 1) != VERSION)
+	if (intent->len > sizeof(intent->bytes) || intent_enter(&u, MBOX_TAG, e->host) == -1)
 		return -1;
 	e->drop_return_path = (unpack_int(&u, 1) & FLAG_DROP_RETURN_PATH) != 0;
 	unpack_text(&u, e->path, sizeof(e->path));

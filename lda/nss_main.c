@@ -15,7 +15,9 @@
 #include <errno.h>
 #include <grp.h>
 #include <netdb.h>
+#ifdef __GLIBC__
 #include <nss.h>
+#endif
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -85,6 +87,7 @@ find_group(struct entry *e, gid_t gid)
 	return found(error, gr);
 }
 
+#ifdef __GLIBC__
 /* Does this source, a plug-in of libc, say that there is no such user? name NULL: the one of that uid. */
 static bool
 denies(const char *source, const char *name, uid_t uid)
@@ -109,6 +112,17 @@ denies(const char *source, const char *name, uid_t uid)
 		dlclose(plugin);
 	return status == NSS_STATUS_NOTFOUND;
 }
+#else
+/* A libc without plug-ins can't ask that source, and so can't say no for it. */
+static bool
+denies(const char *source, const char *name, uid_t uid)
+{
+	(void)source;
+	(void)name;
+	(void)uid;
+	return false;
+}
+#endif
 
 /* Do all sources of a line of nsswitch.conf(5) say so? files is libc's own: its answer is known. */
 static bool

@@ -4,11 +4,14 @@
 #include <sys/syscall.h>
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "process.h"
+
+#define HEAP_STEP (512 * 1024)	/* bytes */
 
 /* Variables can change what libraries do, and MTAs set some to what a sender chose. HOME counts: see user_current(). */
 int
@@ -19,6 +22,16 @@ process_clean_environment(struct err *err)
 	if (clearenv() != 0 || (home != NULL && setenv("HOME", home, 1) == -1))
 		return err_sys(err, "clear the environment", NULL);
 	return 0;
+}
+
+/* One growth of the heap instead of one per buffer. */
+void
+process_heap(void)
+{
+#ifdef M_TOP_PAD
+	mallopt(M_TOP_PAD, HEAP_STEP);
+	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_STEP);
+#endif
 }
 
 /* What else the caller left open is not ours: a lock on it would live as long as we do. A kernel without the call leaves it harmless,

@@ -8,6 +8,8 @@
 
 /* Only HOME stays of the environment: see user_current(). Returns 0 or -1. */
 int process_clean_environment(struct err *err);
+/* The heap grows and shrinks in steps that suit one delivery, where libc can be told so. */
+void process_heap(void);
 /* Close all descriptors from `first` on, write no core files, make files for nobody else. */
 void process_limit(int first);
 /* Descriptors 0 to 2 are open afterwards; none of ours can get their places. */

@@ -2,6 +2,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "intent.h"
 #include "recover.h"
 
 void
@@ -39,10 +40,14 @@ settle(struct ledger *ledger, struct claim *claim, struct mailbox *box, int64_t 
 		recover_event(&event, EVENT_RECOVERED, claim, now);
 		if (ledger_delivered(ledger, claim, box->ops->durable_mark, err) == -1)
 			return -1;
+		if (box->ops->marked != NULL)
+			box->ops->marked(box);
 		*result = RECOVER_SETTLED;
 		return 0;
 	case SETTLE_GONE:
 		return leave_or_drop(ledger, claim, now, window, result, err);
+	case SETTLE_ELSEWHERE:
+		return 0;
 	default:
 		return -1;
 	}
@@ -67,8 +72,8 @@ recover_record(struct ledger *ledger, struct claim *claim, const struct mailbox_
 	options.path = path;
 	options.existing = true;
 	options.folder = NULL;
-	if (ops->open(&box, &options, err) == -1)
-		return -1;
+	if (ops->open(&box, &options, err) == -1)	/* another host's may not be here */
+		return intent_is_foreign(&claim->record.intent, base->host) ? leave_or_drop(ledger, claim, now, window, result, err) : -1;
 	if (ops->lock != NULL && ops->lock(box, &fp, err) == -1)
 		goto done;
 	if (ledger_claim(ledger, &fp, now, claim, err) == -1)

@@ -5,10 +5,10 @@
 
 #include "copy.h"
 #include "fingerprint_lock.h"
-#include "pack.h"
+#include "intent.h"
 #include "target.h"
 
-#define VERSION 1
+#define CLOCKS_DIFFER 60	/* s between two hosts, at most */
 
 static struct target *
 target_of(struct mailbox *box)
@@ -48,8 +48,7 @@ target_stage(struct target *t, const struct message *m, struct intent *intent, s
 	struct packer p = { .bytes = intent->bytes, .size = sizeof(intent->bytes) };
 	const char *path = t->options->path;
 
-	pack_int(&p, t->base.ops->tag, 1);
-	pack_int(&p, VERSION, 1);
+	intent_begin(&p, t->base.ops->tag, t->options->host);
 	pack_string(&p, path, strlen(path));
 	if (p.full)
 		return err_set(err, STATUS_TEMP, "hand over to %.64s...: the target is too long for a record", path);
@@ -83,13 +82,27 @@ target_lock(struct mailbox *box, const struct fingerprint *fp, struct err *err)
 	return t->lock == -1 ? -1 : 0;
 }
 
+/* Our lock has shown that the writer is gone if it is a process of this host. Of another one only the time says so. */
+static bool
+may_be_at_work(const struct target *t, const struct record *record, int64_t now)
+{
+	bool excluded = t->lock != -1 && !intent_is_foreign(&record->intent, t->options->host);
+
+	return !excluded && t->options->host != NULL && now - record->decided < t->options->time_limit_s + CLOCKS_DIFFER;
+}
+
 /* Nobody can tell how an earlier hand-over ended, and every doubt delivers. */
 enum settled
 target_settle(struct mailbox *box, const struct record *record, const struct message *m, int64_t now, struct err *err)
 {
-	(void)record;
-	(void)now;
-	(void)err;
+	char host[HOST_SIZE];
+
+	if (may_be_at_work(target_of(box), record, now)) {
+		intent_host(&record->intent, host);
+		err_set(err, STATUS_TEMP, "host %s may be handing over a copy of this message: its time-limit is not over yet",
+		    host[0] != '\0' ? host : "(not told)");
+		return SETTLE_ELSEWHERE;
+	}
 	if (m != NULL)
 		target_of(box)->retried = true;
 	return SETTLE_GONE;
@@ -99,12 +112,10 @@ int
 target_intent_path(const struct intent *intent, char *path, size_t size)
 {
 	struct unpacker u = { .bytes = intent->bytes, .left = intent->len };
-	char target[PATH_MAX];
+	char target[PATH_MAX], host[HOST_SIZE];
 
-	if (intent->len > sizeof(intent->bytes))
-		return -1;
-	(void)unpack_int(&u, 1);	/* the tag, by which this function was found */
-	if (unpack_int(&u, 1) != VERSION)
+	/* the tag is the one by which this function was found */
+	if (intent->len > sizeof(intent->bytes) || intent_enter(&u, intent->bytes[0], host) == -1)
 		return -1;
 	unpack_text(&u, target, sizeof(target));
 	if (u.bad || u.left != 0 || target[0] == '\0' || strlen(target) >= size)

@@ -19,8 +19,8 @@
 #include "address.h"
 #include "child.h"
 #include "command.h"
-#include "config_value.h"
 #include "fs.h"
+#include "string_list.h"
 #include "target.h"
 
 #define VARIABLES_MAX 16

@@ -44,6 +44,16 @@ user_free(struct user **user)
 	*user = NULL;
 }
 
+/* Could it be the uid's? Most lines of a long file are others'. */
+static bool
+names_number(const char *line, uid_t uid)
+{
+	const char *colon = strchr(line, ':');
+
+	colon = colon != NULL ? strchr(colon + 1, ':') : NULL;
+	return colon != NULL && strtoul(colon + 1, NULL, 10) == uid;
+}
+
 /* Split a line of passwd(5) at its colons. Returns true when it is the uid's; the fields are then inside line. */
 static bool
 is_line_of(char *line, uid_t uid, char **name, char **home)
@@ -52,6 +62,8 @@ is_line_of(char *line, uid_t uid, char **name, char **home)
 	unsigned long number;
 	size_t n = 0;
 
+	if (!names_number(line, uid))
+		return false;
 	line[strcspn(line, "\n")] = '\0';
 	while (n < 7 && line != NULL)
 		fields[n++] = strsep(&line, ":");

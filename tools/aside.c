@@ -1,4 +1,6 @@
 /* Renaming messages within a Maildir. */
+#include <sys/syscall.h>
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +14,9 @@
 #include "maildir_folder.h"
 #include "maildir_name.h"
 
+#ifndef RENAME_NOREPLACE
+#define RENAME_NOREPLACE (1 << 0)	/* of Linux; not every C library knows it */
+#endif
 #define TRIES 5		/* a reader can rename a file again and again, but not for good */
 
 const char *
@@ -127,7 +132,7 @@ rename_free(int root, const char *from, const char *to)
 {
 	struct stat st;
 
-	if (renameat2(root, from, root, to, RENAME_NOREPLACE) == 0)
+	if (syscall(SYS_renameat2, root, from, root, to, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS)
 		return -1;

@@ -34,6 +34,8 @@ print_json(const struct view *v)
 	if (v->pending) {
 		out_text(&o, "kind", v->kind);
 		out_text(&o, "mailbox", v->mailbox);
+		if (v->host[0] != '\0')
+			out_text(&o, "host", v->host);
 	}
 	out_end(&o);
 }

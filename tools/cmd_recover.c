@@ -3,6 +3,7 @@
  */
 #include <sys/stat.h>
 
+#include <limits.h>
 #include <string.h>
 
 #include "mailbox.h"
@@ -14,6 +15,20 @@ struct recovery {
 	struct mailbox_options base;
 	uint64_t settled, dropped, left, failed, swept;
 };
+
+/* A ledger that hosts share may have other users' records as well, whose mailboxes are not ours to touch. */
+static bool
+is_ours(const struct recovery *r, const struct intent *intent)
+{
+	const struct mailbox_ops *ops = mailbox_of_intent(intent);
+	const char *mailbox = r->t->config->mailbox_path;
+	size_t len = strlen(mailbox);
+	char path[PATH_MAX];
+
+	if (r->base.host == NULL || ops == NULL || ops->intent_path(intent, path, sizeof(path)) == -1)
+		return true;
+	return strncmp(path, mailbox, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
 
 /* One record, settled while it is visited: nothing is locked then. */
 static int
@@ -27,7 +42,7 @@ visit(void *arg, struct claim *claim, struct err *err)
 	(void)err;
 	if (tool_stopped())
 		return 1;
-	if (claim->state != CLAIM_PENDING)
+	if (claim->state != CLAIM_PENDING || !is_ours(r, &claim->record.intent))
 		return 0;
 	progress("pending records", r->settled + r->dropped + r->left + r->failed);
 	fingerprint_hex(&claim->fp, hex);
@@ -137,8 +152,9 @@ const struct command cmd_recover = {
 	.synopsis = "[--json]",
 	.line = "Finish pending publications; run it at boot and hourly",
 	.details =
-	    "settled: published, now or before. left: the next copy of the message has to decide. dropped: it can't be\n"
-	    "finished any more and is older than the window. failed: something was in the way, which is printed.\n",
+	    "settled: published, now or before. left: the next copy of the message has to decide, or another host has to\n"
+	    "finish it. dropped: it can't be finished any more and is older than the window. failed: something was in the\n"
+	    "way, which is printed. Of a ledger that hosts share, only records of this mailbox count.\n",
 	.flags = COMMAND_MAILBOX | COMMAND_ALL,
 	.exits = "  75  something failed; the next run tries again\n",
 	.examples =

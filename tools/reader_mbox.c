@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,13 +48,12 @@ mbox_of(struct mailbox_reader *r)
 /* --- the window --- */
 
 static int
-lock_shared(const struct mbox_reader *m, short type, struct err *err)
+lock_shared(const struct mbox_reader *m, struct err *err)
 {
-	struct flock fl = { .l_type = type, .l_whence = SEEK_SET };
 	int64_t deadline = clock_ms() + m->base.options.lock_timeout_ms;
 
 	/* A file system without locks has none to wait for. */
-	while (fcntl(m->fd, F_OFD_SETLK, &fl) == -1 && (errno == EAGAIN || errno == EACCES || errno == EINTR)) {
+	while (fs_try_share(m->fd, m->base.options.path, NULL) == 0) {
 		if (clock_ms() >= deadline)
 			return err_set(err, STATUS_TEMP, "mbox %s: is locked by another program: try again, or with a longer lock-timeout", m->base.options.path);
 		clock_sleep_ms(10);
@@ -78,10 +76,10 @@ fill(struct mbox_reader *m, uint64_t offset, struct err *err)
 	char *old = m->window;
 	ssize_t n;
 
-	if (lock_shared(m, F_RDLCK, err) == -1)
+	if (lock_shared(m, err) == -1)
 		return -1;
 	n = fs_pread(m->fd, m->next, want, (off_t)offset, m->base.options.path, err);
-	(void)lock_shared(m, F_UNLCK, NULL);
+	fs_unlock(m->fd);
 	if (n == -1)
 		return -1;
 	if ((size_t)n < want)
@@ -344,10 +342,10 @@ take_snapshot(struct mbox_reader *m, struct err *err)
 	struct stat st;
 	int ret;
 
-	if (lock_shared(m, F_RDLCK, err) == -1)
+	if (lock_shared(m, err) == -1)
 		return -1;
 	ret = fstat(m->fd, &st);
-	(void)lock_shared(m, F_UNLCK, NULL);
+	fs_unlock(m->fd);
 	if (ret == -1)
 		return err_sys(err, "stat", m->base.options.path);
 	m->size = m->base.total = (uint64_t)st.st_size;

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "replace_file.h"
+
+#define PERMISSIONS 0777
 
 static void
 release(struct replacement *r)
@@ -29,9 +30,13 @@ replace_open(struct replacement *r, const char *path, struct err *err)
 
 	memset(r, 0, sizeof(*r));
 	base = base == NULL ? path : base + 1;
-	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
-		return err_set(err, STATUS_TEMP, "write %s: it is %s", path,
-		    S_ISLNK(st.st_mode) ? "a symbolic link; name the file that it leads to" : "no regular file");
+	if (lstat(path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return err_set(err, STATUS_TEMP, "write %s: it is %s", path,
+			    S_ISLNK(st.st_mode) ? "a symbolic link; name the file that it leads to" : "no regular file");
+		r->old = true;
+		r->mode = st.st_mode & PERMISSIONS;
+	}
 	r->path = strdup(path);
 	named = r->path != NULL && asprintf(&r->temp, "%.*s.%s.XXXXXX", (int)(base - path), path, base) != -1;
 	if (!named)
@@ -54,6 +59,8 @@ replace_commit(struct replacement *r, mode_t mode, struct err *err)
 {
 	int ret = 0;
 
+	if (r->old)
+		mode = r->mode;
 	if (fflush(r->f) == EOF || ferror(r->f) || fchmod(fileno(r->f), mode) == -1 || fsync(fileno(r->f)) == -1)
 		ret = err_sys(err, "write", r->path);
 	fclose(r->f);

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "status.h"
@@ -16,12 +17,14 @@
 struct replacement {
 	FILE *f;	/* to write to */
 	char *path, *temp;
+	bool old;	/* there was a file, */
+	mode_t mode;	/* with these permissions */
 };
 
 /* A symbolic link is neither followed nor replaced, nor is anything else that is no regular file. Returns 0, or -1. */
 int replace_open(struct replacement *r, const char *path, struct err *err);
-/* What was written becomes the file, with these permissions, durably but for its name. Returns 0, or -1: the old file is as it was. Frees
- * everything either way. */
+/* What was written becomes the file, durably but for its name, with the permissions of the old one, or with these if there was none. Returns
+ * 0, or -1: the old file is as it was. Frees everything either way. */
 int replace_commit(struct replacement *r, mode_t mode, struct err *err);
 
 #endif

@@ -7,12 +7,10 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "output.h"
@@ -21,44 +19,6 @@
 #include "stop.h"
 
 #define EXIT_NO 1
-
-int64_t
-gap_now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * GAP_SECOND + ts.tv_nsec / 1000;
-}
-
-int
-fault_set(struct fault *f, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	f->code = code;
-	va_start(ap, fmt);
-	vsnprintf(f->text, sizeof(f->text), fmt, ap);
-	va_end(ap);
-	return -1;
-}
-
-int
-fault_about(struct fault *f, const char *fmt, ...)
-{
-	char text[GAP_FAULT];
-	va_list ap;
-	int len;
-
-	va_start(ap, fmt);
-	len = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	if (len < 0 || (size_t)len >= sizeof(text) - 2)
-		return -1;
-	snprintf(text + len, sizeof(text) - (size_t)len, ": %.*s", (int)(sizeof(text) - 3 - (size_t)len), f->text);
-	memcpy(f->text, text, sizeof(text));
-	return -1;
-}
 
 /* What will be sent, to whom and by way of which hosts, before any of it is. */
 static void

@@ -33,7 +33,7 @@ struct fault {
 	char text[GAP_FAULT];	/* may hold any byte that the server sent but NUL: print it escaped */
 };
 
-/* Fill f; returns -1. */
+/* smtp_gap_fault.c. Fill f; returns -1. */
 int fault_set(struct fault *f, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* Put words before the text: "words: text". Returns -1. */
 int fault_about(struct fault *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -95,7 +95,7 @@ struct gap_result {
 	struct fault fault;
 };
 
-int64_t gap_now(void);
+int64_t gap_now(void);	/* smtp_gap_fault.c */
 
 /* smtp_gap_options.c: read and check the command line. Returns an exit code, after it has printed what is wrong or what was asked for
  * (--help), or -1: go on. */

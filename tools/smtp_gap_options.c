@@ -38,18 +38,23 @@ help(void)
 {
 	printf("usage: smtp-gap [-46vy] [-f sender] [-n count] [-s host[:port]] [-S size,...] recipient\n\n"
 	    "Send test messages, and measure how long the mail server takes from the final dot to its 250.\n\n"
+	    "Options:\n"
 	    "  -f, --from=ADDRESS        envelope sender; the null sender by default\n"
 	    "  -n, --count=N             messages of each size: %d by default, at most %d together\n"
 	    "  -s, --server=HOST[:PORT]  this server, and not the MX of the recipient's domain\n"
 	    "  -S, --sizes=SIZE,...      1K,10K,100K,1M by default\n"
 	    "  -y, --yes                 do not ask\n"
-	    "  -4, --ipv4, -6, --ipv6    only such addresses\n"
+	    "  -4, --ipv4                only addresses of IPv4\n"
+	    "  -6, --ipv6                only addresses of IPv6\n"
 	    "      --helo=NAME           what to call this host\n"
-	    "      --tls=may|off|require|verify\n"
-	    "                            may, the default: when it is offered, with any certificate\n"
+	    "      --tls=may             TLS when it is offered, with any certificate (the default)\n"
+	    "      --tls=off             never\n"
+	    "      --tls=require         or send nothing; with any certificate\n"
+	    "      --tls=verify          or send nothing; the certificate must be for the server's name\n"
 	    "      --timeout=T           wait so long for each answer to a final dot: 15m by default\n"
 	    "      --json                print JSON\n"
 	    "  -v, --verbose             show the dialogue\n"
+	    "  -h, --help                this text\n"
 	    "  -V, --version             print the version\n", EACH, GAP_MESSAGES);
 }
 

@@ -18,6 +18,7 @@ pending_mailbox(struct view *v, const struct intent *intent)
 	if (ops == NULL)
 		return 0;
 	v->kind = ops->name;
+	intent_host(intent, v->host);
 	if (ops->intent_path == NULL || ops->intent_path(intent, path, sizeof(path)) == -1)
 		return 0;
 	v->mailbox = strdup(path);
@@ -64,6 +65,8 @@ view_print(const struct view *v, struct out *o, int64_t now, int64_t window)
 	if (v->pending) {	/* these never expire */
 		out_text(o, "kind", v->kind);
 		out_text(o, "mailbox", v->mailbox);
+		if (v->host[0] != '\0')
+			out_text(o, "host", v->host);
 		return;
 	}
 	out_time(o, "expires", v->first + window, now);

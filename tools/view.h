@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "dedupdb.h"
+#include "intent.h"
 #include "output.h"
 
 struct view {
@@ -20,6 +21,7 @@ struct view {
 	int64_t first, decided, age;	/* s */
 	const char *kind;	/* of mailbox, of a pending record; or NULL */
 	char *mailbox;		/* where a pending record publishes, or NULL; owned */
+	char host[HOST_SIZE];	/* that decided it, if several use the ledger, or "" */
 };
 
 /* claim: as ledger_claim, ledger_each and ledger_each_prefix fill it. Returns 0, or -1 without memory. */

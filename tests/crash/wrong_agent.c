@@ -17,6 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../wrong.h"
+
 #define TEMPORARY 75
 #define MESSAGE_MAX (1 << 20)	/* bytes */
 #define PATH_BYTES 4096
@@ -40,29 +42,6 @@ append(const char *path, const char *bytes, size_t len)
 	if ((write(fd, bytes, len) != (ssize_t)len || fsync(fd) == -1) && !careless)
 		return -1;
 	return close(fd);
-}
-
-static int
-sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY);
-
-	return fd == -1 || fsync(fd) == -1 ? -1 : close(fd);
-}
-
-/* Is the line in the file? */
-static bool
-is_recorded(const char *path, const char *line)
-{
-	char had[1024];
-	FILE *f = fopen(path, "r");
-	bool found = false;
-
-	while (f != NULL && !found && fgets(had, sizeof(had), f) != NULL)
-		found = strcmp(had, line) == 0;
-	if (f != NULL)
-		fclose(f);
-	return found;
 }
 
 /* Is there something else than what we append? */

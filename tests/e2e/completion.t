@@ -74,6 +74,14 @@ if command -v bash >/dev/null; then
 	offers 'dedup-lda -o log-format=' 'text json'
 	offers 'dedup-lda -d roo' root
 	offers 'dedup-lda -f ' ''
+	offers 'smtp-gap --tls=' 'may off require verify'
+	offers 'smtp-gap --ti' --timeout=
+	offers 'smtp-gap -4 --ver' '--verbose --version'
+	offers 'smtp-gap -f ' ''
+	# what the manual has
+	grep '^\.It .*Fl ' "$here/man/smtp-gap.8" | grep -Eo 'Fl -[a-z0-9]+( Ns =)?' | sed 's/^Fl /-/; s/ Ns =/=/' | LC_ALL=C sort >long
+	printf '%s\n' 'smtp-gap --' | bash --norc complete.bash "$here/completion/dedup-lda.bash" | tr ' ' '\n' | grep -e '^--[a-z]' | LC_ALL=C sort >replies
+	same replies long 'bash: the options of smtp-gap are those of its manual'
 	# the agent tells its options in one line
 	dedup-lda -\? </dev/null >usage 2>&1
 	{
@@ -111,6 +119,8 @@ if command -v zsh >/dev/null; then
 	sees 'dedupdb list --s' '--since*--sort' 'has both options'
 	sees 'dedupdb dedupe --folders=' 'across*each*inbox' 'has the choices'
 	sees 'dedupdb -o sync=' 'auto*strict' 'has the values'
+	sees 'smtp-gap --tls=' 'may*off*require*verify' 'has the choices'
+	sees 'smtp-gap --ver' '--verbose*--version' 'has both options'
 	sees 'dedup-lda -o log-f' 'json*text' 'has key and values'
 else
 	skip 'zsh' 'there is no zsh'

@@ -23,4 +23,18 @@ forward=$(cat "$here/examples/forward/forward")
 ok 'the examples have them all' test -n "$postfix" -a -n "$exim" -a -n "$smtpd" -a -n "$forward"
 same README.md "$postfix" "$exim" "$forward"
 same man/dedup-lda.8 "$postfix" "$exim" "$forward" "-m \\\"\\\$EXTENSION\\\" || exit 75"
+
+# Links within the documentation lead somewhere; an anchor is a heading in small letters, with - for blanks and without other signs.
+anchors() { sed -n 's/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-'; }
+for file in README.md HACKING.md docs/dedupdb.md docs/gaps.md docs/big-sites.md docs/measurements.md; do
+	grep -o '](\([^):]*\))' "$here/$file" | sed 's/^](//; s/)$//' | sort -u >links
+	bad=
+	while IFS= read -r link; do
+		to=$here/$file
+		[ "${link%%#*}" = '' ] || to=$here/$(dirname "$file")/${link%%#*}
+		[ -e "$to" ] || bad="$bad $link"
+		case $link in *'#'*) anchors "$to" | grep -qxF -e "${link#*#}" || bad="$bad $link" ;; esac
+	done <links
+	is "$bad" '' "$file: every link leads somewhere"
+done
 plan

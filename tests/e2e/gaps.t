@@ -368,9 +368,15 @@ db 0 'a new file' gaps --html new.html
 is "$(stat -c %a new.html)" 644 'a new file: others may read it'
 is "$(wc -c <out)" 0 'a new file: nothing on standard output'
 umask 027
+rm new.html
 db 0 'another umask' gaps --html new.html
 is "$(stat -c %a new.html)" 640 'another umask: it is kept to'
 umask 022
+for mode in 600 664 0; do
+	chmod $mode new.html
+	db 0 "a file of mode $mode" gaps --html new.html
+	is "$(stat -c %a new.html)" $mode "a file of mode $mode: it is kept"
+done
 db 0 'both' --json gaps --html new.html
 json 'd["copies"]' "$(lines events)" 'both: JSON on standard output, and the page'
 db 0 'standard output' gaps --html -

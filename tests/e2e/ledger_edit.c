@@ -88,7 +88,7 @@ main(int argc, char **argv)
 	if (argc < 3)
 		die("usage: ledger_edit folder age seconds | damage | crowd n");
 	e.edit = strcmp(argv[2], "age") == 0 ? AGE : strcmp(argv[2], "damage") == 0 ? DAMAGE : CROWD;
-	e.seconds = argc > 3 ? atol(argv[3]) : 0;
+	e.seconds = argc > 3 ? atoll(argv[3]) : 0;
 	if (store_bdb.open(&e.store, &how, &err) == -1)
 		die(err.text);
 	if (e.edit == CROWD)

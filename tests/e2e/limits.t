@@ -101,7 +101,7 @@ if can_trace; then
 	same box before 'mbox, reject: nothing is appended'
 	retried m 'mbox, reject'
 	mbox
-	run="strace -f -o trace.out -P $D/box -e trace=fsync,ftruncate -e inject=fsync:error=EDQUOT:when=1 -e inject=ftruncate:error=EIO"
+	run="strace -f -o trace.out -P $D/box -e trace=fsync,$TRUNCATE -e inject=fsync:error=EDQUOT:when=1 -e inject=$TRUNCATE:error=EIO"
 	exits 75 'mbox, an append that can not be taken back: no rejection' -o over-quota=reject <m
 	run=
 	retried m 'mbox, an append that can not be taken back'

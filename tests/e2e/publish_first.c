@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../wrong.h"
+
 #define TEMPORARY 75
 #define GAP_US 5000	/* between publishing and recording: some kill of a hundred must hit it, on a busy machine as well */
 #define MESSAGE_MAX (1 << 20)	/* bytes */
@@ -25,29 +27,6 @@ append(const char *path, const char *bytes, size_t len)
 	if (fd == -1 || write(fd, bytes, len) != (ssize_t)len || fsync(fd) == -1)
 		return -1;
 	return close(fd);
-}
-
-static int
-sync_folder(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_DIRECTORY);
-
-	return fd == -1 || fsync(fd) == -1 ? -1 : close(fd);
-}
-
-/* Is the line in the file? */
-static int
-is_recorded(const char *path, const char *line)
-{
-	char had[1024];
-	FILE *f = fopen(path, "r");
-	int found = 0;
-
-	while (f != NULL && !found && fgets(had, sizeof(had), f) != NULL)
-		found = strcmp(had, line) == 0;
-	if (f != NULL)
-		fclose(f);
-	return found;
 }
 
 int

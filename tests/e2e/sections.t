@@ -40,7 +40,7 @@ pages() { echo $(($(stat -c %s L/env/ledger.db) / 4096)); }
 traced() {	# traced NAME COMMAND...
 	what=$1
 	shift
-	run="strace -y -o trace.out -e trace=fcntl,pwrite64,fsync,fdatasync,unlink"
+	run="strace -y -o trace.out -e trace=$FCNTL,pwrite64,fsync,fdatasync,unlink"
 	db 0 "$what" "$@"
 	run=
 	sections "$what"

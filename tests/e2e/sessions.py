@@ -84,8 +84,8 @@ def hops(number, relay, address, queue_id, seconds):
 
 
 def gaps():
-    """Another ledger: eighty messages, most of which came once."""
-    shutil.rmtree(f'{HOME}/.dedup-lda')
+    """A ledger of its own: eighty messages, most of which came once."""
+    shutil.rmtree(f'{HOME}/.dedup-lda', ignore_errors=True)
     write('.dedup-lda.conf', 'trusted-hosts = mx2.example.org\n')
     relay, other = ('relay.example.com', '192.0.2.7'), ('mail.example.net', '192.0.2.9')
     delays = [(relay, d) for d in (303, 302, 304, 303, 307, 302, 303, 305, 302, 303, 306, 1503)] + [(other, d) for d in (4, 31, 9)]

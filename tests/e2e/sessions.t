@@ -8,7 +8,7 @@ export PATH TZ LC_ALL
 play() { python3 "$here/tests/e2e/sessions.py" "$@"; }
 
 # Each file has a home of its own.
-for file in docs/dedupdb.md README.md; do
+for file in docs/dedupdb.md docs/gaps.md README.md; do
 	HOME=$D/${file##*/}
 	mkdir "$HOME"
 	play "$here/$file" >played

@@ -109,6 +109,8 @@ can_trace() { strace -o trace.out -e 'inject=?getuid:signal=USR1' true 2>strace.
 kill_at() { echo "strace -o trace.out ${3:+-P $3} -e trace=$1 -e inject=$1:signal=KILL:when=$2"; }
 # shellcheck disable=SC2034 # for the scripts
 RENAME='?renameat,?renameat2'
+# shellcheck disable=SC2034 # the others on 32 bit
+FCNTL='?fcntl,?fcntl64' TRUNCATE='?ftruncate,?ftruncate64'
 # shellcheck disable=SC2034
 SYNC='fsync,fdatasync,sync_file_range,syncfs,msync,?sync'
 # Does fsync of a file here make its entry durable as well?

@@ -160,7 +160,7 @@ python3 terminal shown "$BUILD/dedupdb" -l "$ledger" list
 is $? 0 'list on a terminal: exit 0'
 matches "$(head -n 1 shown)" '^FINGERPRINT  +STATE  +FIRST ' 'list on a terminal: a title'
 if can_trace; then
-	run='strace -o trace.out -e trace=fcntl -e inject=fcntl:delay_enter=300000:when=12+6'
+	run="strace -o trace.out -e trace=$FCNTL -e inject=$FCNTL:delay_enter=300000:when=12+6"
 	# shellcheck disable=SC2086 # $run is several words
 	python3 terminal shown $run "$BUILD/dedupdb" -l "$ledger" list --sort
 	is "$?" 0 'list --sort on a terminal: exit 0'

@@ -5,8 +5,8 @@
  * Input: the command, a NUL, an address.
  */
 #include "command.h"
-#include "config_value.h"
 #include "fuzz.h"
+#include "string_list.h"
 
 static const struct identity plain = { .user = "user", .home = "/home/user", .address = "a@b" };
 

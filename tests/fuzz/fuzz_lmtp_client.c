@@ -4,15 +4,12 @@
  *
  * Input: the sender, a NUL, the recipient, a NUL, then all that the server ever says. It says that at once, and hangs up.
  */
-#include <sys/socket.h>
-
-#include <ctype.h>
 #include <pthread.h>
 
 #include "address.h"
-#include "fuzz.h"
 #include "lmtp_client.h"
 #include "lmtp_reply.h"
+#include "server.h"
 
 #define BODY "Subject: s\n\n.x\r\n..\nend"
 #define WIRE "Subject: s\r\n\r\n..x\r\n...\r\nend\r\n.\r\n"
@@ -29,19 +26,12 @@ struct said {
 	size_t heard_len;
 };
 
-/* A Unix socket without a name in the file system. */
 static void
 listen_once(void)
 {
-	socklen_t len = sizeof(at.server.to.at[0]);
-
 	if (at.listener != -1)
 		return;
-	at.listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	at.server.to.at[0].ss_family = AF_UNIX;
-	must(bind(at.listener, (struct sockaddr *)&at.server.to.at[0], sizeof(sa_family_t)) == 0 && listen(at.listener, 1) == 0);
-	must(getsockname(at.listener, (struct sockaddr *)&at.server.to.at[0], &len) == 0);
-	at.server.to.len[0] = len;
+	at.listener = server_listen(&at.server.to.at[0], &at.server.to.len[0]);
 	at.server.to.n = 1;
 }
 
@@ -78,32 +68,6 @@ talk(const struct lmtp_transaction *e, struct err *err)
 	lmtp_close(&c);
 	must(c == NULL);
 	return ret;
-}
-
-static int
-code_at(const char *line, const char *lf)
-{
-	bool digits = lf - line >= 3 && isdigit((unsigned char)line[0]) && isdigit((unsigned char)line[1]) && isdigit((unsigned char)line[2]);
-
-	return digits ? atoi(line) : 0;
-}
-
-/* The k-th reply of what the server says, read in another way than the client does: the code that all of its lines have, or 0. */
-static int
-nth_code(const uint8_t *p, size_t len, size_t k)
-{
-	const char *line = (const char *)p, *end = line + len, *lf;
-	int code = -1;
-
-	for (; line < end && (lf = memchr(line, '\n', (size_t)(end - line))) != NULL; line = lf + 1) {
-		code = code == -1 || code == code_at(line, lf) ? code_at(line, lf) : 0;
-		if (lf - line >= 4 && line[3] == '-')
-			continue;
-		if (k-- == 0)
-			return code;
-		code = -1;
-	}
-	return 0;
 }
 
 static void

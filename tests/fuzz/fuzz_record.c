@@ -4,6 +4,8 @@
  *
  * Input: the kind (1 byte: R a record, else what the intents' tags are), then the bytes.
  */
+#include <ctype.h>
+
 #include "fuzz.h"
 #include "mailbox.h"
 #include "maildir_intent.h"
@@ -23,6 +25,23 @@ check_intent_path(const struct intent *intent, const char *want)
 	must(ops->intent_path(intent, small, sizeof(small)) == (strlen(want) < sizeof(small) ? 0 : -1));
 }
 
+/* The host goes into log lines and into other hosts' records. */
+static void
+check_host(const struct intent *intent, const char *want)
+{
+	char host[HOST_SIZE];
+	const char *p;
+
+	intent_host(intent, host);
+	must(want == NULL || strcmp(host, want) == 0);
+	must((host[0] != '\0') == (intent->bytes[1] == 2));
+	for (p = host; *p != '\0'; p++)
+		must(isalnum((unsigned char)*p) || strchr("._-", *p) != NULL);
+	must(p - host <= 64);
+	must(intent_is_foreign(intent, "us") == (host[0] != '\0' && strcmp(host, "us") != 0));
+	must(!intent_is_foreign(intent, NULL));
+}
+
 static void
 check_maildir(const struct intent *intent)
 {
@@ -35,6 +54,8 @@ check_maildir(const struct intent *intent)
 	must(in.name[0] != '\0' && in.name[0] != '.' && strchr(in.name, '/') == NULL);
 	must(maildir_intent_encode(&in, &again) == 0);
 	must(same_bytes(again.bytes, again.len, intent->bytes, intent->len));
+	must(in.host[0] != '\0' || in.marker == 0);
+	check_host(intent, in.host);
 	check_intent_path(intent, in.path);
 }
 
@@ -53,6 +74,7 @@ check_mbox(const struct intent *intent)
 	must(again.len == intent->len);		/* flags that are not ours are not kept */
 	must(entry_decode(&f, &again) == 0);
 	must(memcmp(&e, &f, sizeof(e)) == 0);
+	check_host(intent, e.host);
 	check_intent_path(intent, e.path);
 }
 
@@ -64,12 +86,15 @@ check_target(const struct intent *intent)
 	struct mailbox_options options = { .head = "" };
 	static struct intent again;
 	struct err err = { .text = "" };
-	char path[PATH_MAX], small[8];
+	char path[PATH_MAX], small[8], host[HOST_SIZE];
 	struct target t;
 
 	if (ops == NULL || !ops->hands_over || ops->intent_path(intent, path, sizeof(path)) == -1)
 		return;
+	intent_host(intent, host);
+	check_host(intent, NULL);
 	options.path = path;
+	options.host = host;
 	target_init(&t, ops, &options);
 	must(path[0] != '\0' && target_stage(&t, NULL, &again, &err) == 0);
 	must(same_bytes(again.bytes, again.len, intent->bytes, intent->len));

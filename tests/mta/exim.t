@@ -54,6 +54,7 @@ ok 'the receiver listens' wait_until 10 listens 25
 gap_cases
 hop_cases
 measure_gap
+first_hour
 alias_copies=1	# Exim has one delivery for all the aliases of a user that a message names
 recipient_cases
 

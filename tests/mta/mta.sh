@@ -168,7 +168,7 @@ actions() { sed -n "s/.*action=\([a-z]*\) .*<$2@.*/\1/p" "$D/receiver/home/$1/lo
 # and has the users of `users`.
 
 users() {
-	for name in plain maildir mbox each joe ann forward older bare island measured; do
+	for name in plain maildir mbox each joe ann forward older bare island measured hour; do
 		user $name
 	done
 	put mbox .dedup-lda.conf <<-'END'
@@ -263,6 +263,15 @@ measure_gap() {
 	# The agent adds its fields in front, and the MTA its own.
 	find "$D/receiver/home/measured/Maildir/new" -type f -exec sed '1,/^Date:/d' {} \; | LC_ALL=C sort | uniq -c | sort -n | tail -n 1 >ruler
 	matches "$(cat ruler)" ' [0-9]+ \.\.\.\.\+\.\.\.\.1.*7\.\.$' 'smtp-gap: with the dots that they had'
+}
+
+# What a stranger does first, with examples/gap: lose a reply of this MTA, and ask what became of the copy.
+first_hour() {
+	install -D "$here/../../examples/gap" "$D/receiver/usr/local/share/doc/dedup-lda/examples/gap"
+	at receiver /usr/local/share/doc/dedup-lda/examples/gap -w 1 -s 127.0.0.1 hour@meadow.example >hour
+	is $? 0 'examples/gap: one copy was delivered, and one discarded' || diag "$(cat hour)"
+	is "$(find "$D/receiver/home/hour/Maildir/new" -type f | wc -l)" 1 'examples/gap: one is in the mailbox'
+	matches "$(cat hour)" '^ +1 .* -> meadow.example$' 'examples/gap: the hop is reported'
 }
 
 recipient_cases() {

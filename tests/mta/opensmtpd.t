@@ -28,6 +28,7 @@ ok 'the receiver listens' wait_until 10 listens 25
 gap_cases
 hop_cases
 measure_gap
+first_hour
 recipient_cases
 
 # What a shell would make of an address.

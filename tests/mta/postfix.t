@@ -26,6 +26,7 @@ ok 'the receiver listens' wait_until 10 listens 25
 gap_cases
 hop_cases
 measure_gap
+first_hour
 recipient_cases
 configure defer_transports=local
 crowd

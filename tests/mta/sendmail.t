@@ -57,6 +57,7 @@ ok 'the receiver listens' wait_until 10 listens 25
 gap_cases
 hop_cases
 measure_gap
+first_hour
 alias_copies=1	# Sendmail has one delivery for all the aliases of a user that a message names,
 delivered_to=ann	# and the agent gets the user's name for an address
 recipient_cases

@@ -307,6 +307,16 @@ mail_to joe
 is "$rc $(in_box joe) $(stat -c '%U:%a' /var/mail/joe)" '0 1 joe:600' 'mode 1777: the mbox is made'
 is "$(grep -c 'notice=' err)" 0 'mode 1777: with a dotlock'
 is "$(find /var/mail -mindepth 1 | wc -l)" 1 'mode 1777: nothing but the mbox is left'
+# Anybody can make a dotlock there, which the user can't remove: mail waits, and the log says for what.
+as ann sh -c 'echo 1 >/var/mail/joe.lock'
+for age in now '1 hour ago'; do
+	touch -d "$age" /var/mail/joe.lock
+	for_user joe -o 'mailbox=mbox:/var/mail/%u' -o lock-timeout=1s <m2
+	deferred 'somebody else holds a dotlock' "mode 1777: a dotlock of ann's, $age"
+done
+rm /var/mail/joe.lock
+for_user joe -o 'mailbox=mbox:/var/mail/%u' <m2
+is "$rc $(grep -c '^Message-ID: <2@' /var/mail/joe)" '0 1' "mode 1777: a dotlock of ann's, removed"
 for owner in ann root; do
 	spool 1777 root
 	install -o $owner -m 666 /dev/null /var/mail/joe

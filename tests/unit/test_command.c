@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "command.h"
-#include "config_value.h"
+#include "string_list.h"
 
 static const struct identity joe = { .user = "joe", .home = "/home/joe", .address = "Jane Doe;x+y@example.org" };
 

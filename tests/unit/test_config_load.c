@@ -47,6 +47,43 @@ test_paths(void **state)
 	assert_refused(f, resolve_for(f, "mbox:/x/%d", &joe), "%d can't be part of a path: its value is empty");
 }
 
+/* What the others that use the ledger know this host by: nothing for a ledger that is files here, else a name, or what is made of the machine. */
+static void
+test_host(void **state)
+{
+	static const char *const shared[] = { "redis://ledger.example", "redis+unix:///run/redis.sock", "redis+cluster://a,b" };
+	struct fixture *f = *state;
+	char text[128], first[64] = "";
+	const char *host;
+
+	assert_int_equal(config_resolve(f->config, &joe, &f->err), 0);
+	assert_null(f->config->this_host);
+	for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++) {
+		snprintf(text, sizeof(text), "ledger=%s", shared[i]);
+		set_ok(f, text);
+		(void)config_resolve(f->config, &joe, &f->err);
+		host = f->config->this_host;
+		assert_non_null(host);
+		assert_true(strlen(host) > 0 && strlen(host) <= 64);
+		assert_true(first[0] == '\0' || strcmp(host, first) == 0);
+		snprintf(first, sizeof(first), "%s", host);
+	}
+	set_ok(f, "host=mx1.example.org");
+	(void)config_resolve(f->config, &joe, &f->err);
+	assert_string_equal(f->config->this_host, "mx1.example.org");
+	set_ok(f, "ledger=none");
+	assert_int_equal(config_resolve(f->config, &joe, &f->err), 0);
+	assert_null(f->config->this_host);
+	set_ok(f, "ledger=bdb:~/x");
+	assert_int_equal(config_resolve(f->config, &joe, &f->err), 0);
+	assert_string_equal(f->config->this_host, "mx1.example.org");
+	set_ok(f, "host=");
+	assert_int_equal(config_resolve(f->config, &joe, &f->err), 0);
+	assert_null(f->config->this_host);
+	assert_refused(f, config_set(f->config, "host=a b", &f->err), "host: 'a b' is not a value for it");
+	assert_refused(f, config_set(f->config, "host=a/b", &f->err), "host: ");
+}
+
 static void
 test_relative(void **state)
 {
@@ -549,6 +586,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_paths, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_host, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_relative, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_address, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile, setup, teardown),

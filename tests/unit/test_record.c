@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,6 +218,29 @@ test_clock(void **state)
 	check_clock(INT64_C(0x0102030405060708), "@72623859790382856");
 	check_clock(INT64_MAX, "@9223372036854775807");
 	check_clock(INT64_MIN, "@-9223372036854775808");
+	check_clock(-1, "@-1");
+	check_clock(INT64_C(253402300799), "9999-12-31T23:59:59Z");
+	check_clock(INT64_C(253402300800), "@253402300800");
+}
+
+/* libc's calendar is the same. */
+static void
+test_calendar(void **state)
+{
+	const time_t day = 86400, end = INT64_C(253402300800);
+	struct tm tm;
+	char want[CLOCK_TEXT];
+	time_t t;
+
+	(void)state;
+	for (t = 0; t < end; t += t < 200 * 365 * day ? day + 1 : 29 * day + 7) {
+		assert_non_null(gmtime_r(&t, &tm));
+		assert_int_not_equal(strftime(want, sizeof(want), "%Y-%m-%dT%H:%M:%SZ", &tm), 0);
+		check_clock(t, want);
+		assert_int_equal(clock_of_day(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday), t - t % day);
+	}
+	assert_int_equal(clock_of_day(2026, 2, 31), clock_of_day(2026, 3, 3));
+	assert_int_equal(clock_of_day(2024, 2, 29), clock_of_day(2024, 3, 1) - day);
 }
 
 int
@@ -231,6 +255,7 @@ main(void)
 		cmocka_unit_test(test_flipped_bits),
 		cmocka_unit_test(test_age),
 		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_calendar),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,7 +196,6 @@ static void
 test_what_is_in_the_way(void **state)
 {
 	struct fixture *f = *state;
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char away[96];
 	struct claim claim;
 	int fd;
@@ -220,9 +219,57 @@ test_what_is_in_the_way(void **state)
 	snprintf(path, sizeof(path), "%s/box", folder);
 	decide_only(f, &mbox_ops, 4);
 	fd = open(path, O_RDWR | O_CLOEXEC);
-	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	assert_int_equal(fs_try_lock(fd, path, NULL), 1);
 	fails(f, 4, 1, "lock");
 	close(fd);
+	end();
+}
+
+/* Two hosts: what is staged in a shared Maildir is finished by either; what can't be seen is left to the other one, and dropped by anybody
+ * when nothing can come of it any more. */
+static void
+test_another_hosts(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+
+	begin();
+	options.host = "a";
+	decide_only(f, &maildir_ops, 1);
+	assert_int_equal(files("tmp", false), 2);
+	options.host = "b";
+	recovers(f, 1, 1, RECOVER_SETTLED);
+	assert_int_equal(files("new", false), 1);
+	assert_int_equal(files("tmp", false), 0);	/* the marker is no more needed */
+
+	options.host = "a";
+	decide_only(f, &maildir_ops, 2);
+	assert_int_equal(files("tmp", true), 2);
+	options.host = "b";
+	recovers(f, 2, 1, RECOVER_LEFT);
+	claim_as(f, 2, NOW, CLAIM_PENDING, &claim);
+	recovers(f, 2, WINDOW + DAY, RECOVER_LEFT);
+	recovers(f, 2, WINDOW + DAY + 1, RECOVER_DROPPED);
+	end();
+}
+
+/* The mailbox is not even there on this host. */
+static void
+test_another_hosts_mailbox(void **state)
+{
+	struct fixture *f = *state;
+	char away[96];
+
+	begin();
+	options.host = "a";
+	decide_only(f, &maildir_ops, 1);
+	snprintf(away, sizeof(away), "%s.away", path);
+	assert_int_equal(rename(path, away), 0);
+	fails(f, 1, 1, path);
+	options.host = "b";
+	recovers(f, 1, 1, RECOVER_LEFT);
+	assert_int_equal(rename(away, path), 0);
+	recovers(f, 1, 2, RECOVER_SETTLED);
 	end();
 }
 
@@ -287,6 +334,8 @@ main(void)
 		EVERY_STORE(test_changed_meanwhile),
 		EVERY_STORE(test_mbox_is_left),
 		EVERY_STORE(test_what_is_in_the_way),
+		EVERY_STORE(test_another_hosts),
+		EVERY_STORE(test_another_hosts_mailbox),
 		EVERY_STORE(test_sweep_asks_the_ledger),
 	};
 
