@@ -1,9 +1,9 @@
 /*
  * Is every page of the database what the others take it for?
  *
- * Berkeley DB's own verification never ends on some damaged files (5.3.28, __db_vrfy_dbinfo_destroy), and a look-up never ends that comes to
- * a page of zeroes. Here every page is looked at once, so it ends. Each read checks the page's sum; what a sum can't show is a page that
- * is missing, or an older one of itself.
+ * Berkeley DB's own verification never ends on some damaged files (5.3.28, __db_vrfy_dbinfo_destroy), and a look-up never ends that
+ * comes to a page of zeroes. Here every page is looked at once, so it ends. Each read checks the page's sum; what a sum can't show
+ * is a page that is missing, or an older one of itself.
  *
  * A page begins with {lsn 8, page 4, previous 4, next 4, entries 2, free 2, level 1, type 1, unused 2, sum 4} and the places of its
  * entries, 2 each. An entry of an internal page is {length 2, type 1, unused 1, page 4, ...}. Leaves have level 1. All in the order of

@@ -77,7 +77,8 @@ check_folder(const struct config *config, struct err *err)
 	if (config->mailbox_ops == &mbox_ops)
 		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s needs a Maildir, since an mbox has no folders", folder);
 	if (config->mailbox_ops == &pipe_ops)
-		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s needs a Maildir or LMTP, since a command has no folders", folder);
+		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s needs a Maildir or LMTP, since a command has no folders",
+		    folder);
 	if (config->recipient_delimiter[0] == '\0' || !address_is_plain(folder, strlen(folder)))
 		return err_set(err, STATUS_CONFIG, "on-duplicate: folder:%s can't be part of an address, which LMTP needs", folder);
 	return 0;

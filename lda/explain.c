@@ -74,8 +74,11 @@ print_new(const struct delivery *d, const struct judgement *j)
 static void
 print_verdict(const struct delivery *d, const struct judgement *j)
 {
-	static const char *const fate[] = { [DUPLICATE_DISCARD] = "discard it", [DUPLICATE_FOLDER] = "deliver it to the folder for duplicates",
-		[DUPLICATE_TAG] = "deliver it with a tag" };
+	static const char *const fate[] = {
+		[DUPLICATE_DISCARD] = "discard it",
+		[DUPLICATE_FOLDER] = "deliver it to the folder for duplicates",
+		[DUPLICATE_TAG] = "deliver it with a tag",
+	};
 
 	switch (j->claim.state) {
 	case CLAIM_DUPLICATE:

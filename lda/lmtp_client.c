@@ -306,10 +306,11 @@ put_mail(struct lmtp *c, const struct lmtp_transaction *e, struct err *err)
 	char size[32] = "";
 
 	if (utf8 && !c->utf8)
-		return err_set(err, STATUS_REFUSED, "lmtp:%.200s: it does not offer SMTPUTF8, which an address of this message needs", c->name);
+		return err_set(err, STATUS_REFUSED, "lmtp:%.200s: it does not offer SMTPUTF8, which an address of this message needs",
+		    c->name);
 	if (c->size_max > 0 && e->size > c->size_max)
-		return err_set(err, STATUS_REFUSED, "lmtp:%.200s: it takes %" PRIu64 " bytes at most, and this message has %" PRIu64, c->name,
-		    c->size_max, e->size);
+		return err_set(err, STATUS_REFUSED, "lmtp:%.200s: it takes %" PRIu64 " bytes at most, and this message has %" PRIu64,
+		    c->name, c->size_max, e->size);
 	if (c->size && e->size > 0)
 		snprintf(size, sizeof(size), " SIZE=%" PRIu64, e->size);
 	return command(c, err, "MAIL FROM:%s%s%s%s\r\n", e->sender, size, c->eight_bit ? " BODY=8BITMIME" : "", utf8 ? " SMTPUTF8" : "");

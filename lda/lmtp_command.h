@@ -1,8 +1,8 @@
 /*
  * One command line of LMTP (RFC 2033, RFC 5321 section 4.1), without the session around it: a pure function of its bytes.
  *
- * More is taken than the RFCs allow where a meaning is plain (a blank behind "FROM:", dots in a row, a local part of more than 64 bytes), since
- * the MTA has accepted the message already. What could be two things is refused.
+ * More is taken than the RFCs allow where a meaning is plain (a blank behind "FROM:", dots in a row, a local part of more than 64
+ * bytes), since the MTA has accepted the message already. What could be two things is refused.
  */
 #ifndef LMTP_COMMAND_H
 #define LMTP_COMMAND_H
@@ -30,7 +30,8 @@ enum lmtp_verb {
 };
 
 struct lmtp_address {
-	/* As a header field holds it, with a quoted local part only where it must be quoted; "" is the null sender. Printable ASCII and UTF-8. */
+	/* As a header field holds it, with a quoted local part only where it must be quoted; "" is the null sender. Printable ASCII
+	 * and UTF-8. */
 	char text[LMTP_ADDRESS_MAX];
 	/* The same without any quotes; the domain follows the last @. */
 	char plain[LMTP_ADDRESS_MAX];

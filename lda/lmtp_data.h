@@ -30,8 +30,8 @@ struct lmtp_text {
 };
 
 void lmtp_text_start(struct lmtp_text *t, bool dots);
-/* Take bytes from in, *in_len of them, and set that to how many were taken; write up to out_len (2 at least) bytes to out. Returns how many.
- * Takes none only when there are none, or after the end. */
+/* Take bytes from in, *in_len of them, and set that to how many were taken; write up to out_len (2 at least) bytes to out. Returns
+ * how many. Takes none only when there are none, or after the end. */
 size_t lmtp_text_take(struct lmtp_text *t, const unsigned char *in, size_t *in_len, unsigned char *out, size_t out_len);
 /* No more bytes come (BDAT): what is held, into out (1 byte). Returns how many. */
 size_t lmtp_text_finish(struct lmtp_text *t, unsigned char *out);

@@ -42,12 +42,12 @@ struct lmtp_io {
 /* Descriptors of a socket (or two), which have to be non-blocking; they stay the caller's. */
 void lmtp_io_init(struct lmtp_io *io, int in_fd, int out_fd, const struct lmtp_weather *weather);
 
-/* Wait for bytes until deadline_ms (clock_ms()) and take what there is. may_stop: also come back when the server is to stop. Sends first what
- * waits to be sent. With bytes unread it returns at once. */
+/* Wait for bytes until deadline_ms (clock_ms()) and take what there is. may_stop: also come back when the server is to stop. Sends
+ * first what waits to be sent. With bytes unread it returns at once. */
 enum lmtp_io_result lmtp_io_fill(struct lmtp_io *io, int64_t deadline_ms, bool may_stop);
 
-/* The next line into line (size bytes), without CRLF or LF, not NUL-terminated; *len is its length, or size when it was longer and is thrown
- * away. */
+/* The next line into line (size bytes), without CRLF or LF, not NUL-terminated; *len is its length, or size when it was longer and
+ * is thrown away. */
 enum lmtp_io_result lmtp_io_line(struct lmtp_io *io, char *line, size_t size, size_t *len, int64_t deadline_ms);
 
 /* A reply, to which CRLF is added. */

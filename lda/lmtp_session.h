@@ -3,8 +3,8 @@
  * the handler.
  *
  * Each accepted recipient gets one reply to a message, in the order of RCPT, sent as soon as the handler has delivered to it: a 250 is said
- * only about what is durable. When the connection breaks while a message comes, nothing of it is delivered; when it breaks afterwards, it is
- * delivered all the same, and the client, which has to send it again, is told of duplicates.
+ * only about what is durable. When the connection breaks while a message comes, nothing of it is delivered; when it breaks
+ * afterwards, it is delivered all the same, and the client, which has to send it again, is told of duplicates.
  */
 #ifndef LMTP_SESSION_H
 #define LMTP_SESSION_H

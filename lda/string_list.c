@@ -1,3 +1,4 @@
+/* Arrays of strings, each allocated by itself. */
 #include <stdlib.h>
 #include <string.h>
 

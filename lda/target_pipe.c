@@ -76,7 +76,8 @@ static char **
 make_environment(const struct mailbox_options *o)
 {
 	const struct { const char *name, *value; } whole[] = { { "PATH", COMMAND_PATH }, { "HOME", o->home != NULL ? o->home : "/" },
-		{ "SHELL", "/bin/sh" }, { "USER", o->user }, { "LOGNAME", o->user }, { "SENDER", o->sender }, { "RECIPIENT", o->recipient } };
+		{ "SHELL", "/bin/sh" }, { "USER", o->user }, { "LOGNAME", o->user }, { "SENDER", o->sender },
+		{ "RECIPIENT", o->recipient } };
 	char **list = calloc(VARIABLES_MAX + 1, sizeof(*list));
 	struct address a;
 	int ret = 0;

@@ -58,7 +58,7 @@ forget(struct tool *t, struct out *o, const char *digits)
 		if (ledger_each_prefix(t->ledger, digits, t->now, visit, &m, &err) == -1)
 			return tool_err(&err, EX_UNAVAILABLE);
 		if (m.found == 0)
-			return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s; 'dedupdb list' shows those that there are", digits);
+			return tool_no_record(digits);
 		if (m.found > 1)
 			return tool_fail(EX_USAGE, "%s is the start of %llu fingerprints: give more digits; 'dedupdb show %s' has them", digits,
 			    (unsigned long long)m.found, digits);

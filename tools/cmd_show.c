@@ -68,7 +68,7 @@ show_fingerprint(struct tool *t, const char *digits)
 		return tool_err(&err, EX_UNAVAILABLE);
 	out_end(&o);
 	if (s.seen == 0)
-		return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s; 'dedupdb list' shows those that there are", digits);
+		return tool_no_record(digits);
 	return EX_OK;
 }
 

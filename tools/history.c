@@ -241,7 +241,8 @@ action_words(const struct event *event, char text[HISTORY_TEXT])
 		snprintf(text, HISTORY_TEXT, "filed: another copy came %s after the first one and went to the folder %s", after, place);
 		break;
 	case EVENT_RECOVERED:
-		snprintf(text, HISTORY_TEXT, "recovered: the first delivery had not ended and was finished after %s, without a copy", after);
+		snprintf(text, HISTORY_TEXT, "recovered: the first delivery had not ended and was finished after %s, without a copy",
+		    after);
 		break;
 	case EVENT_DROPPED:
 		snprintf(text, HISTORY_TEXT, "dropped: the first delivery had not ended, could not be finished, and was given up after %s",

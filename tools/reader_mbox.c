@@ -55,7 +55,8 @@ lock_shared(const struct mbox_reader *m, struct err *err)
 	/* A file system without locks has none to wait for. */
 	while (fs_try_share(m->fd, m->base.options.path, NULL) == 0) {
 		if (clock_ms() >= deadline)
-			return err_set(err, STATUS_TEMP, "mbox %s: is locked by another program: try again, or with a longer lock-timeout", m->base.options.path);
+			return err_set(err, STATUS_TEMP, "mbox %s: is locked by another program: try again, or with a longer lock-timeout",
+			    m->base.options.path);
 		clock_sleep_ms(10);
 	}
 	return 0;

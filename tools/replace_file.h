@@ -23,8 +23,8 @@ struct replacement {
 
 /* A symbolic link is neither followed nor replaced, nor is anything else that is no regular file. Returns 0, or -1. */
 int replace_open(struct replacement *r, const char *path, struct err *err);
-/* What was written becomes the file, durably but for its name, with the permissions of the old one, or with these if there was none. Returns
- * 0, or -1: the old file is as it was. Frees everything either way. */
+/* What was written becomes the file, durably but for its name, with the permissions of the old one, or with these if there was
+ * none. Returns 0, or -1: the old file is as it was. Frees everything either way. */
 int replace_commit(struct replacement *r, mode_t mode, struct err *err);
 
 #endif

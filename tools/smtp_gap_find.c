@@ -103,7 +103,8 @@ ask(const char *domain, struct exchange exchange[EXCHANGES], struct fault *f)
 		return fault_set(f, EX_OSERR, "no memory");
 	len = res_query(domain, ns_c_in, ns_t_mx, answer, NS_MAXMSG);
 	if (len == -1)
-		n = h_errno == NO_DATA || h_errno == HOST_NOT_FOUND ? 0 : fault_set(f, EX_TEMPFAIL, "MX of %s: %s", domain, hstrerror(h_errno));
+		n = h_errno == NO_DATA || h_errno == HOST_NOT_FOUND ? 0 :
+		    fault_set(f, EX_TEMPFAIL, "MX of %s: %s", domain, hstrerror(h_errno));
 	else {
 		n = read_answer(answer, len < NS_MAXMSG ? len : NS_MAXMSG, exchange);
 		if (n == -1)

@@ -132,7 +132,8 @@ verdict(const struct gap_result *result, const struct gaps *all)
 		i--;
 	printf("The longest gap was %s%.4f s: ", open ? "at least " : "", seconds(open ? result->open_us : longest));
 	if (i > 0)
-		printf("a sender that waits %" PRId64 " min or less gives up, and sends again what was taken.\n", marks[i - 1].seconds / 60);
+		printf("a sender that waits %" PRId64 " min or less gives up, and sends again what was taken.\n",
+		    marks[i - 1].seconds / 60);
 	else if (!result->open)
 		printf("a sender that waits for a minute gets every answer.\n");
 	else

@@ -65,6 +65,13 @@ tool_no_ledger(const char *what)
 }
 
 int
+tool_no_record(const char *digits)
+{
+	return tool_fail(EXIT_UNKNOWN, "no record has a fingerprint that starts with %s; 'dedupdb list' shows those that there are",
+	    digits);
+}
+
+int
 tool_time(const struct tool *t, const char *text, int64_t *time)
 {
 	if (time_parse(text, t->now, time) == 0)
@@ -230,7 +237,8 @@ become(struct tool *t, const char *name)
 	if (user_named(&t->user, name, &err) == -1)
 		return tool_fail(err.status == STATUS_NOUSER ? EX_NOUSER : EX_TEMPFAIL, "user %s: %s", name, err.text);
 	if (geteuid() != 0)
-		return t->user->uid == geteuid() ? EX_OK : tool_fail(EX_NOPERM, "-d %s: only root can become another user: run it as root", name);
+		return t->user->uid == geteuid() ? EX_OK :
+		    tool_fail(EX_NOPERM, "-d %s: only root can become another user: run it as root", name);
 	if (user_become(t->user, &err) == -1)
 		return tool_err(&err, EX_NOPERM);
 	return EX_OK;

@@ -112,6 +112,8 @@ int tool_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3
 int tool_usage(const struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* For a command that is nothing without a ledger, when the configuration has none: says so, and what it was wanted for. */
 int tool_no_ledger(const char *what);
+/* That no record's fingerprint begins with these digits. Returns EXIT_UNKNOWN. */
+int tool_no_record(const char *digits);
 /* A point in time from the command line. Returns an exit code. */
 int tool_time(const struct tool *t, const char *text, int64_t *time);
 /* Print err; the exit code is the one for its status, or `code` for a passing trouble. */
