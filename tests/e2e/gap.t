@@ -39,6 +39,10 @@ printf '#!/bin/sh\nexit 75\n' >"$BUILD/dedup-lda"
 gap
 is $? 69 'an agent that defers: exit 69'
 matches "$(tail -n 1 out)" 'did not take the message: 451 4.3.0 dedup-lda: exit 75' 'with the reply of the receiver'
+mkdir -p gap
+python3 "$script" -w 0.1 >out 2>err
+is "$? $(lines out)" '1 0' 'a folder of that name: exit 1'
+says '^gap: .*/gap is there already: remove it' 'a folder of that name: it says so'
 gap -s 127.0.0.1:1
 is $? 2 'a server without a recipient: how to use it'
 gap -s 127.0.0.1:1 joe@meadow.example

@@ -222,4 +222,9 @@ all 64 'with -d' -d joe stat
 all 64 'a command for one ledger' list
 as joe "$BUILD/dedupdb" -A stat >out 2>err
 is $? 77 'not for a user'
+
+# examples/gap, without an MTA, delivers as the caller.
+as root python3 "$here/../../examples/gap" >out 2>err
+is "$? $(lines out)" '1 0' 'examples/gap as root without an MTA: exit 1'
+says 'never as root; -s takes an MTA' 'examples/gap as root without an MTA: it says so'
 plan
