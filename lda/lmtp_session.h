@@ -50,7 +50,7 @@ struct lmtp_handler {
 
 struct lmtp_session;
 
-/* Talk until the client or the weather ends it. Returns 0, or -1 without memory. */
+/* Talk until the client quits, hangs up, or is silent for too long, or the server is to stop. Returns 0, or -1 without memory. */
 int lmtp_session_run(struct lmtp_io *io, const struct lmtp_settings *settings, const struct lmtp_handler *handler);
 
 #endif

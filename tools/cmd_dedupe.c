@@ -158,7 +158,7 @@ visit(void *arg, struct mail *mail, struct err *err)
 	got = dedupe_identify(d, -1, mail_bytes(r->reader, MBOX_RD), &copy.fp, &why);
 	if (got == -1) {
 		d->unread++;
-		tool_fail(EX_OK, "%s: %s", mail->path, why.text);
+		tool_note("%s: %s", mail->path, why.text);
 		return 0;
 	}
 	if (got == 0) {

@@ -35,7 +35,7 @@ export(struct tool *t)
 	if (ledger_stat(t->ledger, &before, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);
 	if (!before.exists)
-		tool_fail(EX_OK, "note: there is no ledger yet: the export is empty; -d or -l names another one");
+		tool_note("note: there is no ledger yet: the export is empty; -d or -l names another one");
 	dump_head(t);
 	ret = tool_each(t, visit, &e, &err);
 	progress_end();

@@ -34,7 +34,7 @@ forgotten(struct tool *t, struct out *o, const struct claim *claim)
 
 	fingerprint_hex(&claim->fp, hex);
 	if (pending)
-		tool_fail(EX_OK, "warning: %s was pending: its message may have arrived, and may come again", hex);
+		tool_note("warning: %s was pending: its message may have arrived, and may come again", hex);
 	if (!t->json) {
 		printf("forgot %s\n", hex);
 		return;

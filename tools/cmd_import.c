@@ -67,7 +67,7 @@ say_skipped(struct import *im, const char *folder)
 		out_text(&item, "mailbox", im->path);
 		out_text(&item, "folder", folder);
 	} else
-		tool_fail(EX_OK, "%s: folder %s is left out; --also '%s' reads it", im->path, folder, folder);
+		tool_note("%s: folder %s is left out; --also '%s' reads it", im->path, folder, folder);
 }
 
 /* Copies of own mail that a mail reader put there were not delivered: a delivered one, perhaps through a list, is no duplicate of them. */
@@ -225,7 +225,7 @@ read_mailbox(struct import *im, struct err *err)
 	im->counts.older += left_out->old;
 	im->counts.unreadable += left_out->unreadable;
 	if (left_out->unreadable > 0)
-		tool_fail(EX_OK, "%" PRIu64 " messages could not be read, the first one: %s", left_out->unreadable, left_out->err.text);
+		tool_note("%" PRIu64 " messages could not be read, the first one: %s", left_out->unreadable, left_out->err.text);
 	return end;
 }
 
@@ -311,7 +311,7 @@ import_all(struct import *im, int count, char **paths)
 	else
 		print(im);
 	if (tool_stopped())
-		tool_fail(EX_OK, "interrupted: run it again to go on; what is recorded already is only read");
+		tool_note("interrupted: run it again to go on; what is recorded already is only read");
 	return rc;
 }
 

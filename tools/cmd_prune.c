@@ -13,7 +13,7 @@ prune(struct tool *t, int64_t age)
 	struct out o;
 
 	if (age < t->config->window)
-		tool_fail(EX_OK, "note: younger than the window: further copies of these messages will be delivered");
+		tool_note("note: younger than the window: further copies of these messages will be delivered");
 	/* No handler for signals here: to be killed is safe, the ledger repairs itself. */
 	if (t->ledger != NULL && ledger_prune(t->ledger, t->now, age, &deleted, &err) == -1)
 		return tool_err(&err, EX_UNAVAILABLE);

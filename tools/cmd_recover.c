@@ -48,7 +48,7 @@ visit(void *arg, struct claim *claim, struct err *err)
 	fingerprint_hex(&claim->fp, hex);
 	if (recover_record(r->t->ledger, claim, &r->base, r->t->now, r->t->config->window, &result, &why) == -1) {
 		r->failed++;
-		tool_fail(EX_OK, "%.*s stays pending: %s", FINGERPRINT_TAG, hex, why.text);
+		tool_note("%.*s stays pending: %s", FINGERPRINT_TAG, hex, why.text);
 		return 0;	/* the other ones may do better */
 	}
 	if (result == RECOVER_SETTLED)

@@ -190,7 +190,7 @@ check_head(const struct restore *r, struct dump_line *line, enum dump_read read,
 	if (line->kind != DUMP_HEAD)
 		return say(r, EX_DATAERR, "this is not the first line of an export");
 	if (line->scope != NULL && scope != NULL && strcmp(line->scope, scope) != 0)
-		tool_fail(EX_OK, "note: these records are of %s, and fingerprints of messages for %s are others: they will match no copy",
+		tool_note("note: these records are of %s, and fingerprints of messages for %s are others: they will match no copy",
 		    line->scope, scope);
 	free(line->scope);
 	return EX_OK;
@@ -243,7 +243,7 @@ static int
 judge(const struct restore *r)
 {
 	if (r->wrong > TOLD)
-		tool_fail(EX_OK, "%s: %llu more lines are wrong", r->reader.name, (unsigned long long)r->wrong - TOLD);
+		tool_note("%s: %llu more lines are wrong", r->reader.name, (unsigned long long)r->wrong - TOLD);
 	if (!r->ended)
 		return tool_fail(EX_DATAERR, "%s: ends after %llu lines without the last one: it was cut off, and records are missing",
 		    r->reader.name, (unsigned long long)r->reader.number - 1);
@@ -295,7 +295,7 @@ restore(struct restore *r)
 	if (r->reader.number > 1)
 		print(r);
 	if (tool_stopped())
-		tool_fail(EX_OK, "interrupted: what was restored stays; run it again for the rest");
+		tool_note("interrupted: what was restored stays; run it again for the rest");
 	return rc;
 }
 

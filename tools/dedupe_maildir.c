@@ -129,7 +129,7 @@ static void
 leave(const struct batch *b, struct found *f, enum found_state state, const char *why)
 {
 	f->state = state;
-	tool_fail(EX_OK, "%s/%s: left where it is: %s", b->d->path, f->letter.path, why);
+	tool_note("%s/%s: left where it is: %s", b->d->path, f->letter.path, why);
 }
 
 /* Is it there, and still a copy? */
@@ -227,7 +227,7 @@ move_copy(struct batch *b, struct found *f)
 		/* FALLTHROUGH */
 	case ASIDE_FAILED:
 		f->state = FOUND_FAILED;
-		tool_fail(EX_OK, "%s: left where it is: %s", b->d->path, err.text);
+		tool_note("%s: left where it is: %s", b->d->path, err.text);
 		break;
 	}
 }
@@ -248,7 +248,7 @@ change(struct batch *b, struct group *g)
 	if (fd == -1) {
 		g->all[0].state = flagged == ASIDE_GONE || gone ? FOUND_GONE : FOUND_FAILED;
 		if (g->all[0].state == FOUND_FAILED)
-			tool_fail(EX_OK, "%s: left its copies where they are: %s", b->d->path, err.text);
+			tool_note("%s: left its copies where they are: %s", b->d->path, err.text);
 		return;
 	}
 	close(fd);
@@ -259,7 +259,7 @@ change(struct batch *b, struct group *g)
 		if (flagged == ASIDE_TAKEN)
 			err_set(&err, STATUS_TEMP, "another file has the name that it would get");
 		if (flagged != ASIDE_GONE)
-			tool_fail(EX_OK, "%s/%s: the flags of its copies are lost: %s", b->d->path, g->all[0].letter.path, err.text);
+			tool_note("%s/%s: the flags of its copies are lost: %s", b->d->path, g->all[0].letter.path, err.text);
 	}
 }
 

@@ -15,9 +15,13 @@
 
 static const char *about;	/* whose ledger it is, if there are several */
 
-static void
-complain(const char *text, const char *hint)
+/* hint: what follows the text as it stands, or NULL. */
+static void __attribute__((format(printf, 2, 0)))
+complain(const char *hint, const char *fmt, va_list ap)
 {
+	char text[ERR_TEXT];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
 	progress_end();
 	fputs("dedupdb: ", stderr);
 	if (about != NULL) {
@@ -30,31 +34,38 @@ complain(const char *text, const char *hint)
 	fputc('\n', stderr);
 }
 
-int
-tool_fail(int code, const char *fmt, ...)
+void
+tool_note(const char *fmt, ...)
 {
-	char text[ERR_TEXT];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
+	complain(NULL, fmt, ap);
 	va_end(ap);
-	complain(text, NULL);
+}
+
+int
+tool_fail(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(NULL, fmt, ap);
+	va_end(ap);
 	return code;
 }
 
 int
 tool_usage(const struct tool *t, const char *fmt, ...)
 {
-	char text[ERR_TEXT], hint[64];
+	char hint[64];
 	va_list ap;
 
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
 	snprintf(hint, sizeof(hint), "; try 'dedupdb%s%s --help'", t->command != NULL ? " " : "",
 	    t->command != NULL ? t->command->name : "");
-	complain(text, hint);
+	va_start(ap, fmt);
+	complain(hint, fmt, ap);
+	va_end(ap);
 	return EX_USAGE;
 }
 
@@ -93,7 +104,7 @@ void
 tool_notice(void *arg, const char *text)
 {
 	(void)arg;
-	complain(text, NULL);
+	tool_note("%s", text);
 }
 
 void

@@ -106,7 +106,9 @@ int tool_getopt(struct tool *t, int argc, char **argv, const char *options, cons
 /* Say how the command is used. */
 void tool_help(const struct command *command);
 
-/* Print "dedupdb: text" to standard error, escaped; returns code. */
+/* Print "dedupdb: text" to standard error, escaped: the work goes on. */
+void tool_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same when it does not; returns code. */
 int tool_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The same for a wrong command line, with a hint; returns EX_USAGE. */
 int tool_usage(const struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
