@@ -282,6 +282,11 @@ lint:
 	tools/packages build lint
 	tests/lint $(MANUALS)
 
+## analyze: gcc -fanalyzer and clang's static analyzer with more than what lint asks of it; minutes
+analyze:
+	tools/packages build lint
+	tests/analyze
+
 # Manual, README and examples name the programs where they are installed; the manual also the version.
 INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g' \
@@ -357,4 +362,4 @@ help:
 
 FORCE:
 
-.PHONY: all FORCE tests objects portability demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+.PHONY: all FORCE tests objects portability analyze demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage

@@ -141,6 +141,8 @@ apply_option(cfg_opt_t *opt, int line)
 	struct values values = { .n = cfg_opt_size(opt) };
 	struct err why;
 
+	if (key == NULL)	/* libconfuse was told of these keys alone */
+		return fail_at(line, STATUS_CONFIG, "unknown key");
 	if (values.n > VALUES_MAX)
 		return fail_at(line, STATUS_CONFIG, "the list is too long");
 	for (unsigned int i = 0; i < values.n; i++)

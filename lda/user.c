@@ -115,7 +115,7 @@ read_answer(const char *p, const char *end, struct err *err)
 	const char *group;
 	struct user *user;
 
-	if (home == NULL) {
+	if (uid == NULL || gid == NULL || name == NULL || home == NULL) {
 		err_set(err, STATUS_TEMP, "look up user: the answer is cut");
 		return NULL;
 	}
