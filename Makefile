@@ -355,7 +355,7 @@ clean:
 	rm -rf $(BUILD)
 
 help:
-	@echo "make: build into $(BUILD)/ (LINK=static|shared, WITH_REDIS=yes|no, CC, CFLAGS, BUILD)"
+	@echo "make: build into $(BUILD)/ (LINK=static|shared, WITH_REDIS=yes|no, WITHOUT=\"landlock ofd-locks\", CC, CFLAGS, BUILD)"
 	@sed -n 's/^## /make /p' $(MAKEFILE_LIST)
 
 -include $(shell find $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench -name '*.d' 2>/dev/null)

@@ -112,7 +112,7 @@ is $? 78 'a key that is not there is refused'
 	"$BUILD/dedupdb" help keys | grep "^  $key=" | cut -c 41- | sed 's/([^)]*)//' | sed 's/, or /, /; s/, /\n/g' >allowed
 	# a sentence is no list of values
 	head -n 1 allowed | grep -qxE '[a-z-]+|[a-z+]+:[^ ]+' || continue
-	grep -oxE '[a-z-]+|[a-z+]+:[^ ]+' allowed | sed 's/[A-Z[].*//; s,///$,//,' | sort -u | sed "s/^/$key	/"
+	grep -oxE '[a-z-]+|[a-z+]+:[^ ]+' allowed | sed 's/[][A-Z].*//; s,///$,//,' | sort -u | sed "s/^/$key	/"
 done >program
 {
 	fact values dedup-lda.conf.5
