@@ -9,6 +9,8 @@
 
 #include "bdb.h"
 
+#define LEFT_MAPPED 64	/* regions that a process need not unmap; a delivery has fewer */
+
 /* Its own way to open a file follows links, waits for a FIFO, and lets children inherit the descriptor for a moment. */
 static int
 open_file(const char *name, int flags, ...)
@@ -72,18 +74,21 @@ join_region(DB_ENV *env, char *path, size_t size, int *create, void **at)
 	return map_region(env, path, size, create, at);
 }
 
-/* Whoever opens no more than one environment leaves it to the end of the process: to unmap shared memory before, the kernel has to interrupt
- * every processor on which the process ran. */
+/* Whoever opens few environments leaves them to the end of the process: to unmap shared memory before, the kernel has to interrupt every
+ * processor on which the process ran. Whoever opens more would run out of addresses, on 32 bit after two thousand. */
 static int
 unmap_region(DB_ENV *env, void *at)
 {
+	static unsigned int left;	/* of the process, whatever ledgers it opens */
 	struct bdb *b = env->app_private;
 	size_t i;
 
 	for (i = 0; i < BDB_REGIONS; i++)
 		if (b->regions[i].at == at) {
 			b->regions[i].at = NULL;
-			return b->many && munmap(at, b->regions[i].size) == -1 ? errno : 0;
+			if (!b->many && left++ < LEFT_MAPPED)
+				return 0;
+			return munmap(at, b->regions[i].size) == -1 ? errno : 0;
 		}
 	return EINVAL;
 }
