@@ -276,6 +276,16 @@ choose_repair(struct bdb *b)
 	return b->header.dirty != 0 ? BDB_RECOVER_KILLED : BDB_RECOVER_VERIFY;
 }
 
+/* A process that keeps its ledger open must not keep the lock: closing the file frees it for certain. */
+static void
+leave(struct bdb *b)
+{
+	if (fs_unlock(b->lock) == 0)
+		return;
+	close(b->lock);
+	b->lock = -1;
+}
+
 /* Take the lock and read the header. Returns 1, 0 when there is no ledger, -1. */
 static int
 enter(struct bdb *b, int timeout_ms, struct err *err)
@@ -287,7 +297,7 @@ enter(struct bdb *b, int timeout_ms, struct err *err)
 	if (got != 1)
 		return got;
 	if (read_header(b, err) == -1) {
-		fs_unlock(b->lock);
+		leave(b);
 		return -1;
 	}
 	return 1;
@@ -358,7 +368,7 @@ section_once(struct bdb *b, bdb_work *work, void *arg, struct err *err)
 	if (start_work(b, err) == 0)
 		result = work(b, arg, err);
 	finish_work(b, result != STORE_FAILED && result != STORE_UNDECIDED, err->status == STATUS_CORRUPT);
-	fs_unlock(b->lock);
+	leave(b);
 	b->held_ms += clock_ms() - began;
 	return result;
 }
@@ -399,6 +409,6 @@ bdb_header_section(struct bdb *b, int timeout_ms, bdb_work *work, void *arg, str
 	result = work(b, arg, err);
 	if (result == STORE_OK && bdb_header_write(b, err) == -1)
 		result = STORE_FAILED;
-	fs_unlock(b->lock);
+	leave(b);
 	return result;
 }

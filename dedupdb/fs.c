@@ -219,10 +219,10 @@ fs_try_share(int fd, const char *path, struct err *err)
 	return try_lock(fd, F_RDLCK, path, err);
 }
 
-void
+int
 fs_unlock(int fd)
 {
-	(void)set_lock(fd, F_UNLCK);
+	return set_lock(fd, F_UNLCK);
 }
 
 int

@@ -55,7 +55,8 @@ int fs_temporary(struct err *err);
 int fs_try_lock(int fd, const char *path, struct err *err);
 /* The same for a lock that readers share. */
 int fs_try_share(int fd, const char *path, struct err *err);
-void fs_unlock(int fd);
+/* Returns 0, or -1: then only close() frees it. */
+int fs_unlock(int fd);
 /* Poll for that lock. Returns 1, 0 after timeout_ms, or -1. Polled, since a stopped holder must not stop all mail. */
 int fs_lock(int fd, int timeout_ms, const char *path, struct err *err);
 

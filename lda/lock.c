@@ -181,7 +181,7 @@ dotlock_break(const struct lock *lock, const struct stat *seen)
 	    unlinkat(lock->dir, lock->name, 0) == 0)
 		notice(lock, "removed a left-over dotlock");
 	if (borrowed)
-		fs_unlock(lock->fd);
+		(void)fs_unlock(lock->fd);
 }
 
 static int
@@ -399,7 +399,7 @@ lock_release(struct lock *lock)
 		close(lock->dotlock);
 	}
 	if (lock->fcntl)
-		fs_unlock(lock->fd);
+		(void)fs_unlock(lock->fd);	/* or whoever closes the file does */
 	lock->dotlock = lock->fd = -1;
 	lock->fcntl = false;
 }
