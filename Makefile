@@ -276,6 +276,7 @@ crash:
 	$(MAKE) tests
 	BUILD=$(BUILD) tests/run env CRASH=full JOBS=$(or $(JOBS),2) SHARE=$(or $(SHARE),1/1) $(if $(SEED),SEED=$(SEED)) \
 	    prove -v tests/crash
+	BUILD=$(BUILD) CRASH=full prove -v tests/root/lmtpd_kill.t
 
 ## lint: compilers with -Werror, cppcheck, clang-tidy, mandoc, shellcheck
 lint:

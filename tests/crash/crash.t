@@ -1,6 +1,6 @@
 #!/bin/sh
-# The agent is killed before every system call, each of its system calls fails, the power is cut, its ledger is damaged, and a storm
-# of kills with a reader. After that mail must be there exactly once; only what a ledger knew before it was damaged may come twice.
+# The agent, or a worker of the LMTP server, is killed before every system call, each of its system calls fails, the power is cut, its ledger is
+# damaged, and a storm of kills with a reader. After that mail must be there exactly once; only what a ledger knew before it was damaged may come twice.
 #
 # CRASH=full plays every scene, with every point, error, power cut and damage, and longer storms, and says how far it is; with
 # SHARE=k/n only part k of n of it, but for the storms. JOBS=N processes play it. SEED=N repeats what is chosen at random.
@@ -53,6 +53,8 @@ for way in link replace; do
 	plays "dedupe, killed: to move files by $way is found out" "$BUILD/tests/dedupe_kill" -w $way "$D"
 done
 plays 'dedupdb, killed: a ledger that goes away is found out' "$BUILD/tests/tool_kill" -w -q -S 1/3 -s restore "$D"
+plays 'LMTP server, killed: a ledger that goes away is found out' "$BUILD/tests/lmtpd_kill" -q -w -s 'maildir, a' "$D"
+plays 'LMTP server, faults: a promise that nobody gave is found out' "$BUILD/tests/lmtpd_fault" -q -w -p defer -e ENOSPC -s 'mbox, a' "$D"
 all=
 [ "$CRASH" != full ] || all=-a
 for kind in pipe lmtp; do
@@ -66,6 +68,9 @@ if [ "$CRASH" = full ]; then
 	plays 'dedupdb, killed before and after every system call of every command' \
 	    "$BUILD/tests/tool_kill" -a -j "$JOBS" -S "$SHARE" "$D"
 	plays 'every system call fails' "$BUILD/tests/fault" -j "$JOBS" -S "$SHARE" "$D"
+	plays 'LMTP server, killed before and after every system call' \
+	    "$BUILD/tests/lmtpd_kill" -m -j "$JOBS" -S "$SHARE" -r "$SEED" "$D"
+	plays 'LMTP server, every system call of a worker fails' "$BUILD/tests/lmtpd_fault" -j "$JOBS" -S "$SHARE" "$D"
 	plays 'the power is cut anywhere' "$BUILD/tests/power" -j "$JOBS" -S "$SHARE" -r "$SEED" "$D"
 	plays 'the ledger is damaged in every way' "$BUILD/tests/damage" -j "$JOBS" -S "$SHARE" -s "$SEED" "$D"
 	for n in 1 2 3; do
@@ -76,6 +81,8 @@ else
 	plays 'killed before every system call' "$BUILD/tests/kill" -q "$D"
 	plays 'dedupdb, killed in every command' "$BUILD/tests/tool_kill" -q -r "$SEED" "$D"
 	plays 'system calls fail' "$BUILD/tests/fault" -q -p defer "$D"
+	plays 'LMTP server, killed' "$BUILD/tests/lmtpd_kill" -q -m -r "$SEED" "$D"
+	plays 'LMTP server, system calls fail' "$BUILD/tests/lmtpd_fault" -q -p defer -e ENOSPC,EIO,EINTR "$D"
 	plays 'the ledger is damaged' "$BUILD/tests/damage" -q -s "$SEED" "$D"
 	plays 'the power is cut' "$BUILD/tests/power" -q -n 1 -r "$SEED" "$D"
 	plays 'storm on a Maildir' "$BUILD/tests/storm" -s "$SEED" 3 "$D"

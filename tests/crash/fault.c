@@ -32,25 +32,12 @@
 #include <string.h>
 
 #include "lib/crew.h"
-#include "lib/errors.h"
+#include "lib/jobs.h"
 #include "lib/scene.h"
 #include "lib/scenes.h"
 
 #define SHOWN 20	/* failures per scene and worker */
 #define TEMPORARY 75
-
-enum how { ONCE, ON, ON_FILE };
-
-struct job {
-	unsigned int n;
-	int error;
-	enum how how;
-};
-
-struct jobs {
-	struct job *job;
-	size_t len;
-};
 
 /* What became of one of them. */
 struct outcome {
@@ -63,48 +50,6 @@ struct outcome {
 
 static struct harness options = { HARNESS_DEFAULTS };
 static const char *only_errors, *only_policy;
-
-static bool
-is_wanted(const char *name)
-{
-	const char *list = only_errors, *p = list == NULL ? NULL : strstr(list, name);
-	size_t len = strlen(name);
-
-	return list == NULL || (p != NULL && (p == list || p[-1] == ',') && (p[len] == ',' || p[len] == '\0'));
-}
-
-static void
-add_job(struct jobs *jobs, unsigned int n, int error, enum how how)
-{
-	jobs->job = realloc(jobs->job, (jobs->len + 1) * sizeof(*jobs->job));
-	if (jobs->job == NULL)
-		die("realloc");
-	jobs->job[jobs->len++] = (struct job){ .n = n, .error = error, .how = how };
-}
-
-/* What fails for good is a disk. */
-static bool
-is_on_disk(const struct call *call)
-{
-	return strncmp(call->path, "/proc/", 6) != 0 && strncmp(call->path, "/sys/", 5) != 0;
-}
-
-static void
-add_jobs(struct jobs *jobs, unsigned int n, const struct call *call)
-{
-	const struct error_kind *kind = error_kind(call);
-	enum how how;
-	size_t i;
-
-	for (i = 0; kind != NULL && i < errors_len; i++) {
-		if (!is_wanted(errors[i].name) || !error_can_happen(kind, call, errors[i].error))
-			continue;
-		add_job(jobs, n, errors[i].error, ONCE);
-		if (errors[i].error != EINTR && is_on_disk(call))	/* for ever is not what signals do */
-			for (how = ON; how <= ON_FILE; how++)
-				add_job(jobs, n, errors[i].error, how);
-	}
-}
 
 /* The loader's calls are not ours: main() has begun with this one. */
 static bool
@@ -128,18 +73,8 @@ plan(struct jobs *jobs, const struct world *w)
 		trace_call(&t, &call);
 		begun = begun || is_in_main(w, &call);
 		if (begun)
-			add_jobs(jobs, t.calls, &call);
+			jobs_add(jobs, t.calls, &call, only_errors);
 	}
-}
-
-static bool
-is_same(const struct error_kind *kind, const struct outcome *o, const struct call *call, int error)
-{
-	const struct error_kind *other = error_kind(call);
-
-	if (o->job->how == ON_FILE && strcmp(o->call.path, call->path) != 0)
-		return false;
-	return is_on_disk(call) && other != NULL && other->group == kind->group && error_can_happen(other, call, error);
 }
 
 /* At the call: make it fail. False: it has ended. */
@@ -156,7 +91,7 @@ fail_call(struct tracee *t, const struct world *w, struct outcome *o, const stru
 static void
 disturb(const struct world *w, struct outcome *o)
 {
-	const struct error_kind *kind = NULL;
+	const struct error_kind *kind;
 	struct tracee t;
 	struct call call;
 	int error = o->job->error;
@@ -175,7 +110,7 @@ disturb(const struct world *w, struct outcome *o)
 			if (!o->reached || o->job->how == ONCE)
 				trace_finish(&t);
 			error = error == SHORT ? ENOSPC : error;
-		} else if (is_same(kind, o, &call, error) && !fail_call(&t, w, o, &call, error))
+		} else if (job_goes_on(o->job, &o->call, &call, error) && !fail_call(&t, w, o, &call, error))
 			break;
 		if (t.ended)
 			break;
@@ -186,13 +121,12 @@ disturb(const struct world *w, struct outcome *o)
 static void
 show(const struct world *w, struct tally *t, const struct outcome *o, const char *what)
 {
-	static const char *const ways[] = { "once", "from there on", "from there on, on that file," };
 	char call[TRACE_PATH + 32];
 
 	if (t->shown++ >= 2 * SHOWN)
 		return;
-	printf("# %s: %s: %s %s at call %u, %s: exit %d\n", w->scene->name, what, error_name(o->job->error), ways[o->job->how],
-	    o->job->n, call_name(&o->call, call, sizeof(call)), o->code);
+	printf("# %s: %s: %s %s at call %u, %s: exit %d\n", w->scene->name, what, error_name(o->job->error), job_how(o->job), o->job->n,
+	    call_name(&o->call, call, sizeof(call)), o->code);
 	fflush(stdout);
 	if (!options.verbose)
 		return;

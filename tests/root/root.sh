@@ -30,7 +30,7 @@ if [ "${1:-}" != --in-namespace ]; then
 	trap 'rm -rf "$scratch"' EXIT
 	chmod 711 "$scratch"
 	# Not exec'd, and waited for: the folder is removed by a process that does not see the mounts in it.
-	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ TMPDIR="$scratch" BUILD="$BUILD" \
+	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C HOME=/ TMPDIR="$scratch" BUILD="$BUILD" CRASH="${CRASH:-quick}" \
 		unshare --mount --pid --fork --kill-child --mount-proc "$here/$(basename "$0")" --in-namespace &
 	inside=$!
 	trap 'kill -KILL $inside; exit 1' HUP INT TERM
@@ -43,7 +43,7 @@ fs=$TMPDIR/fs
 if ! { mkdir "$fs" && mount -t tmpfs -o mode=755 tmpfs "$fs" && mkdir -p "$fs/home" "$fs/mail" "$fs/build/tests" && cp -a /etc "$fs/etc"; }; then
 	fail 'can not copy /etc'
 fi
-for program in dedup-lda dedup-lda-nss dedup-lda-redis dedup-lmtpd dedupdb smtp-gap tests/swap tests/event_write; do
+for program in dedup-lda dedup-lda-nss dedup-lda-redis dedup-lmtpd dedupdb smtp-gap tests/swap tests/event_write tests/lmtpd_kill tests/lmtpd_fault; do
 	[ $program != dedup-lda-redis ] || [ -e "$BUILD/$program" ] || continue	# built WITH_REDIS=no
 	install "$BUILD/$program" "$fs/build/$program" || fail "$program is not built"
 done

@@ -32,6 +32,11 @@ static const struct error_kind kinds[] = {
 	{ SYS_mmap, MAPPING, { ENOMEM }, { 0 }, false },
 	{ SYS_fcntl, LOCKING, { EINTR, EACCES, ENOLCK }, { 0 }, false },
 	{ SYS_flock, LOCKING, { EINTR, ENOLCK }, { 0 }, false },
+	{ SYS_accept4, SERVING, { EINTR, ENOMEM, EMFILE }, { 0 }, false },
+	{ SYS_ppoll, SERVING, { EINTR, ENOMEM }, { 0 }, false },
+	{ SYS_pipe2, SERVING, { EMFILE }, { 0 }, false },
+	{ SYS_clone, SERVING, { ENOMEM }, { 0 }, false },
+	{ SYS_wait4, SERVING, { EINTR }, { 0 }, false },
 };
 
 const struct error errors[] = {

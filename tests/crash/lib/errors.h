@@ -13,7 +13,7 @@
 
 #define SHORT 0		/* instead of an error: half of it is written */
 
-enum error_group { OPENING, READING, WRITING, SYNCING, NAMING, LOOKING, MAPPING, LOCKING };
+enum error_group { OPENING, READING, WRITING, SYNCING, NAMING, LOOKING, MAPPING, LOCKING, SERVING };
 
 struct error_kind {
 	long nr;

@@ -14,7 +14,8 @@ count_name(enum count c)
 		[COUNT_POINTS] = "points", [COUNT_STATES] = "states", [COUNT_MISSED] = "missed", [COUNT_PROMISED] = "promised",
 		[COUNT_ONE] = "one", [COUNT_EXIT75] = "exit75", [COUNT_EXCUSED] = "excused", [COUNT_ASIDE] = "aside",
 		[COUNT_LOST] = "lost", [COUNT_DOUBLED] = "doubled", [COUNT_TORN] = "torn", [COUNT_DAMAGED] = "damaged",
-		[COUNT_STUCK] = "stuck", [COUNT_HUNG] = "hung", [COUNT_CODE] = "code", [COUNT_FORGOTTEN] = "forgotten",
+		[COUNT_STUCK] = "stuck", [COUNT_HUNG] = "hung", [COUNT_CODE] = "code", [COUNT_DISTURBED] = "disturbed",
+		[COUNT_FORGOTTEN] = "forgotten",
 	};
 
 	return names[c];

@@ -25,6 +25,7 @@ enum count {
 	COUNT_STUCK,		/* a copy is never taken */
 	COUNT_HUNG,
 	COUNT_CODE,		/* a process ended with another code than it may */
+	COUNT_DISTURBED,	/* another connection was */
 	COUNT_FORGOTTEN,	/* a delivery that had ended well is not known any more */
 	COUNTS
 };

@@ -253,6 +253,10 @@ static const struct known {
 	{ SYS_renameat, "renameat", AT2 }, { SYS_renameat2, "renameat2", AT2 }, { SYS_linkat, "linkat", AT2 },
 	{ SYS_mmap, "mmap", FD5 }, { SYS_munmap, "munmap", NONE }, { SYS_brk, "brk", NONE }, { SYS_exit_group, "exit_group", NONE },
 	{ SYS_umask, "umask", NONE }, { SYS_getrandom, "getrandom", NONE }, { SYS_futex, "futex", NONE },
+	{ SYS_accept4, "accept4", FD }, { SYS_ppoll, "ppoll", NONE }, { SYS_pipe2, "pipe2", NONE }, { SYS_clone, "clone", NONE },
+	{ SYS_wait4, "wait4", NONE }, { SYS_setgroups, "setgroups", NONE }, { SYS_setresgid, "setresgid", NONE },
+	{ SYS_setresuid, "setresuid", NONE }, { SYS_sendto, "sendto", FD }, { SYS_recvfrom, "recvfrom", FD },
+	{ SYS_sendmsg, "sendmsg", FD }, { SYS_recvmsg, "recvmsg", FD },
 	{ SYS_rt_sigaction, "rt_sigaction", NONE }, { SYS_mprotect, "mprotect", NONE }, { SYS_getpid, "getpid", NONE },
 #ifdef SYS_open
 	{ SYS_open, "open", PATH }, { SYS_stat, "stat", PATH }, { SYS_lstat, "lstat", PATH }, { SYS_access, "access", PATH },

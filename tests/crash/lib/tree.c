@@ -88,19 +88,29 @@ at_entry(pid_t pid)
 	return ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof(info), &info) != -1 && info.op == PTRACE_SYSCALL_INFO_ENTRY;
 }
 
+static bool
+at_call(int status)
+{
+	return WSTOPSIG(status) == (SIGTRAP | 0x80);
+}
+
+/* One of them has stopped: what it goes on with, as if nobody had looked. */
+static int
+signal_of(struct tree *t, pid_t pid, int status)
+{
+	bool new = is_new(t, pid);
+
+	return at_call(status) || status >> 16 != 0 || (new && WSTOPSIG(status) == SIGSTOP) ? 0 : WSTOPSIG(status);
+}
+
 /* One of them has stopped. Returns whether it is about to make a call; if not, it goes on. */
 static bool
 look(struct tree *t, pid_t pid, int status)
 {
-	int sig = WSTOPSIG(status);
-	bool new = is_new(t, pid);
+	int sig = signal_of(t, pid, status);
 
-	if (sig == (SIGTRAP | 0x80)) {
-		if (!t->loose && at_entry(pid))
-			return true;
-		sig = 0;
-	} else if (status >> 16 != 0 || (new && sig == SIGSTOP))
-		sig = 0;
+	if (!t->loose && at_call(status) && at_entry(pid))
+		return true;
 	go_on(t, pid, sig);
 	return false;
 }
@@ -122,6 +132,18 @@ tree_start(struct tree *t, char *const *argv, const char *input, const char *out
 	if (ptrace(PTRACE_SETOPTIONS, t->first, NULL, (void *)(uintptr_t)OPTIONS) == -1)
 		die("PTRACE_SETOPTIONS");
 	(void)is_new(t, t->first);
+}
+
+bool
+tree_attach(struct tree *t, pid_t pid)
+{
+	memset(t, 0, sizeof(*t));
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)OPTIONS) == -1)
+		return false;
+	t->first = pid;
+	(void)is_new(t, pid);
+	alarm_after(TREE_LIMIT_S);
+	return ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0;
 }
 
 /* There may be members that have not shown up yet, so what tells the end is that there are no children. */
@@ -150,6 +172,56 @@ tree_step(struct tree *t)
 	}
 	alarm_after(0);
 	return false;
+}
+
+bool
+tree_return(struct tree *t)
+{
+	pid_t caller = t->stopped, pid;
+	int status;
+
+	go_on(t, caller, 0);
+	t->stopped = 0;
+	while ((pid = waitpid(-1, &status, __WALL)) != -1 || errno == EINTR) {
+		if (too_late)
+			break;
+		if (pid <= 0)
+			continue;
+		if (!WIFSTOPPED(status)) {
+			remove_member(t, pid, status);
+			if (pid == caller)
+				return false;
+		} else if (pid == caller && at_call(status) && !at_entry(pid)) {
+			t->stopped = caller;
+			return true;
+		} else
+			go_on(t, pid, signal_of(t, pid, status));
+	}
+	tree_kill_all(t);
+	t->code = ENDED_HUNG;
+	return false;
+}
+
+void
+tree_leave(struct tree *t)
+{
+	size_t i;
+	pid_t pid;
+	int status;
+
+	for (i = 0; i < t->n; i++)
+		if (t->members[i] != t->stopped)
+			(void)ptrace(PTRACE_INTERRUPT, t->members[i], NULL, NULL);
+	if (t->stopped != 0)
+		(void)ptrace(PTRACE_DETACH, t->stopped, NULL, NULL);
+	t->stopped = 0;
+	while ((pid = waitpid(-1, &status, __WALL)) != -1 || errno == EINTR) {
+		if (pid > 0 && !WIFSTOPPED(status))
+			remove_member(t, pid, status);
+		else if (pid > 0)
+			(void)ptrace(PTRACE_DETACH, pid, NULL, (void *)(uintptr_t)signal_of(t, pid, status));
+	}
+	alarm_after(0);
 }
 
 void

@@ -28,8 +28,14 @@ struct tree {
 
 /* Start; stopped before its first call. */
 void tree_start(struct tree *t, char *const *argv, const char *input, const char *out);
+/* A process that runs already, and is no child of ours, with all that it forks from now on. False: it can't be traced. */
+bool tree_attach(struct tree *t, pid_t pid);
 /* On to the next call that any of them begins. False: all have ended. */
 bool tree_step(struct tree *t);
+/* On to where that call has returned; the others go on meanwhile. False: who made it is gone. */
+bool tree_return(struct tree *t);
+/* Trace those that are left no longer: they run on by themselves. */
+void tree_leave(struct tree *t);
 /* SIGKILL the one that is about to make a call, which is not executed, or all. */
 void tree_kill_one(struct tree *t);
 void tree_kill_all(struct tree *t);
