@@ -5,7 +5,7 @@
  * Each line of the file SUBJECTS, in fields with tabs between them, is one that delivers:
  *	NAME	new|dup	exec	ARGUMENT...		a program, run for each message, with the message in a pipe
  *	NAME	new|dup	lmtp	SOCKET	PID	RECIPIENT	a server, asked over as many connections as there are messages in parallel
- * "dup": it is given each round's messages a second time. {user} in an argument stands for the message's number modulo the users.
+ * "dup": it is given each round's messages a second time. {user} in an argument, or in the recipient, stands for the message's number modulo the users.
  * In a round every subject has its turn, and each round begins with another one, so that whatever else happens on the machine hits all.
  * Who has used up its seconds begins no further message, and sits out the later rounds.
  *
@@ -187,12 +187,14 @@ ask_server(const struct subject *s, int fd, uint64_t number, struct result *r)
 {
 	char header[LETTER_HEADER_MAX];
 	size_t len = letter_header(header, number, true);
+	char *recipient = fill_user(s->argv[2], number);
 	uint64_t begun = now_us();
-	int reply = fd == -1 ? -1 : lmtp_deliver(fd, s->argv[2], header, len, body_crlf.fd, body_crlf.len);
+	int reply = fd == -1 || recipient == NULL ? -1 : lmtp_deliver(fd, recipient, header, len, body_crlf.fd, body_crlf.len);
 
 	memset(r, 0, sizeof(*r));
 	r->latency_us = now_us() - begun;
 	r->code = reply == OK_LMTP ? 0 : reply;
+	free(recipient);
 }
 
 static void *
