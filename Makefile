@@ -265,7 +265,7 @@ bench bench-ledger bench-slow:
 	$(MAKE) LINK=shared BUILD=$(BUILD)/shared all
 	BUILD=$(BUILD) tests/bench/run $(or $(patsubst bench-%,%,$(filter bench-%,$@)),compare)
 
-## model: search the models of both protocols, each with what is wrong on purpose (minutes; about 1 GB)
+## model: search the models of the protocols, each with what is wrong on purpose (minutes; about 1 GB)
 model:
 	tools/packages build model
 	tests/model/run full

@@ -84,6 +84,12 @@ message_was_spilled(const struct message *m)
 	return m->spilled;
 }
 
+int
+message_file(const struct message *m)
+{
+	return m->file;
+}
+
 ssize_t
 message_pread(const struct message *m, void *buf, size_t len, uint64_t offset, struct err *err)
 {

@@ -53,6 +53,7 @@ struct config {
 	int64_t lmtp_data_timeout;	/* s */
 	char *lmtp_stats;		/* an absolute path, or "" */
 	char *host;			/* as configured, or "" */
+	char *lmtp_user;		/* a login name, or "" */
 	enum on_duplicate on_duplicate;
 	enum on_ledger_failure on_ledger_failure;
 	enum body_form body;

@@ -70,6 +70,8 @@ const unsigned char *message_body_digest(const struct message *m);	/* BODY_DIGES
  * one that stands above the other has the lower address. */
 const struct field *message_field(const struct message *m, const char *name, size_t n);
 
+/* The temporary file in which a large message is, the message's, or -1. Its offset is nowhere in particular. */
+int message_file(const struct message *m);
 /* Was the message handed to the spill sink? Then it can not be replayed. */
 int message_was_spilled(const struct message *m);
 /* Some of the bytes as read, from the offset on: returns how many, 0 at the end, or -1. */

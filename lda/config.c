@@ -81,6 +81,7 @@ static const struct config_key keys[] = {
 	{ .name = "lmtp-network", .def = "loopback", .set = set_choice, .field = offsetof(struct config, lmtp_any_network),
 	    .choice = { "loopback", "any" }, .allowed = "loopback, any" },
 	{ .name = "lmtp-stats", .def = "", .set = set_stats, .allowed = "the absolute path of a file, or nothing" },
+	{ .name = "lmtp-user", .def = "", .set = set_lmtp_user, .allowed = "a login name, or nothing" },
 	{ .name = "log", .def = "syslog", .set = set_log, .has_path = true, .allowed = "syslog, stderr, file:PATH" },
 	{ .name = "log-format", .def = "text", .set = set_choice, .field = offsetof(struct config, log_json),
 	    .choice = { "text", "json" }, .allowed = "text, json" },
@@ -378,6 +379,7 @@ config_free(struct config **config)
 	free(c->lmtp_stats);
 	free(c->host);
 	free(c->machine);
+	free(c->lmtp_user);
 	free(c->duplicate_folder);
 	free(c->recipient_delimiter);
 	strings_free(&c->trusted_hosts);

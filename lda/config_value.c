@@ -343,3 +343,13 @@ set_host(struct config *config, const struct config_key *key, const struct value
 		return value_refuse(key, value, err);
 	return replace(&config->host, value, err);
 }
+
+int
+set_lmtp_user(struct config *config, const struct config_key *key, const struct values *values, struct err *err)
+{
+	const char *value = values->text[0];
+
+	if (*value == '-' || strpbrk(value, ":/ \t") != NULL)
+		return value_refuse(key, value, err);
+	return replace(&config->lmtp_user, value, err);
+}

@@ -37,7 +37,7 @@ struct config_key {
 };
 
 config_setter set_mailbox, set_ledger, set_log, set_duration, set_count, set_size, set_choice, set_on_duplicate, set_ledger_failure,
-    set_password_file, set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers, set_stats;
+    set_password_file, set_body, set_delimiter, set_hosts, set_fields, set_locks, set_headers, set_stats, set_lmtp_user;
 
 /* What to say of a value that is none for its key. Returns -1: STATUS_CONFIG. */
 int value_refuse(const struct config_key *key, const char *value, struct err *err);

@@ -6,8 +6,6 @@
 #ifndef LMTPD_BOARD_H
 #define LMTPD_BOARD_H
 
-#include <sys/types.h>
-
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -30,7 +28,6 @@ enum lmtpd_count {
 
 struct lmtpd_place {
 	_Atomic int state;
-	_Atomic pid_t pid;			/* 0: free; the master's to write */
 	_Atomic uint64_t counts[COUNT_KINDS];
 	_Atomic uint64_t gaps[LMTPD_GAPS];	/* messages by gap; see lmtpd_gap_bounds */
 };

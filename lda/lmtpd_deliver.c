@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "exit.h"
 #include "fs.h"
@@ -190,7 +191,7 @@ on_deliver(void *arg, const struct lmtp_envelope *e, void *recipient, char reply
 	char *received = lmtpd_received(e, site->peer, site->hostname, e->count == 1 ? r->address.text : NULL, clock_now());
 
 	with.received = received;
-	if (received != NULL && r->who != NULL)
+	if (received != NULL && site->system)
 		lmtpd_deliver_as_user(site, r, &with, &outcome);
 	else if (received != NULL)
 		deliver_virtual(site, r, &with, &outcome);
@@ -255,6 +256,9 @@ on_drop(void *arg)
 	struct lmtpd_site *site = arg;
 
 	message_free(&site->message);
+	if (site->shared != -1)
+		close(site->shared);
+	site->shared = -1;
 }
 
 void

@@ -20,6 +20,8 @@
 #include "process.h"
 #include "version.h"
 
+#define LOW_USER "dedup-lda"	/* whom workers become, if there is one and lmtp-user says nothing; otherwise nobody */
+
 struct identity
 lmtpd_sample(bool system, const char *address)
 {
@@ -51,6 +53,21 @@ name_host(struct lmtpd_server *server)
 			*p = '-';	/* it is a part of replies and header fields */
 	if (server->hostname[0] == '\0')
 		strlcpy(server->hostname, "localhost", sizeof(server->hostname));
+}
+
+int
+lmtpd_low_user(const struct lmtpd_server *server, const struct config *config, struct user **low, struct err *err)
+{
+	const char *name = config->lmtp_user;
+	struct err why;
+
+	*low = NULL;
+	if (!server->system)
+		return 0;
+	if (user_named(low, name[0] != '\0' ? name : LOW_USER, &why) == 0 ||
+	    (name[0] == '\0' && why.status == STATUS_NOUSER && user_named(low, "nobody", &why) == 0))
+		return 0;
+	return err_set(err, why.status == STATUS_NOUSER ? STATUS_CONFIG : STATUS_TEMP, "lmtp-user %s: %s", name[0] != '\0' ? name : LOW_USER, why.text);
 }
 
 /* lmtp-network is needed before the user's privileges are: whatever else is wrong is found later. */
@@ -173,7 +190,8 @@ run(struct lmtpd_server *server, struct err *err)
 		return -1;
 	if (server->options.pid_file != NULL && (pid_fd = open_pid_file(server->options.pid_file, err)) == -1)
 		return -1;
-	if (become_user(server, err) == -1 || lmtpd_load(server, &server->config, err) == -1)
+	if (become_user(server, err) == -1 || lmtpd_load(server, &server->config, err) == -1 ||
+	    lmtpd_low_user(server, server->config, &server->low, err) == -1)
 		return -1;
 	server->board = lmtpd_board_new(server->options.workers);
 	if (server->board == NULL)
@@ -201,6 +219,7 @@ release(struct lmtpd_server *server)
 	lmtpd_listen_end(&server->sockets);
 	lmtpd_board_free(&server->board);
 	config_free(&server->config);
+	user_free(&server->low);
 	free(server->options.assignments);
 }
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +36,7 @@ on_signal(int sig)
 struct master {
 	struct lmtpd_server *server;
 	struct log *log;
+	pid_t *pids;			/* of the workers, by place; 0: free. Not on the board, which workers can write to: they get signals */
 	sigset_t waiting;		/* the mask while waiting */
 	unsigned int crashes;		/* in this second */
 	int64_t tick_ms;		/* when it began */
@@ -86,7 +88,7 @@ start_worker(struct master *m)
 	unsigned int i;
 	pid_t master = getpid(), pid;
 
-	for (i = 0; i < board->size && atomic_load(&board->places[i].pid) != 0; i++)
+	for (i = 0; i < board->size && m->pids[i] != 0; i++)
 		;
 	if (i == board->size)
 		return -1;
@@ -102,7 +104,7 @@ start_worker(struct master *m)
 		m->active = true;
 		return -1;
 	}
-	atomic_store(&board->places[i].pid, pid);
+	m->pids[i] = pid;
 	return 0;
 }
 
@@ -119,31 +121,22 @@ fill_places(struct master *m)
 	atomic_store(&board->crowded, idle == 0);
 }
 
-static struct lmtpd_place *
-place_of(struct lmtpd_board *board, pid_t pid)
-{
-	unsigned int i;
-
-	for (i = 0; i < board->size; i++)
-		if (atomic_load(&board->places[i].pid) == pid)
-			return &board->places[i];
-	return NULL;
-}
-
 static void
 take_ends(struct master *m)
 {
-	struct lmtpd_place *place;
+	struct lmtpd_board *board = m->server->board;
 	char text[128];
+	unsigned int i;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		place = place_of(m->server->board, pid);
-		if (place == NULL)
+		for (i = 0; i < board->size && m->pids[i] != pid; i++)
+			;
+		if (i == board->size)
 			continue;
-		atomic_store(&place->state, PLACE_FREE);
-		atomic_store(&place->pid, 0);
+		atomic_store(&board->places[i].state, PLACE_FREE);
+		m->pids[i] = 0;
 		if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 			continue;
 		m->crashes++;
@@ -159,15 +152,13 @@ signal_workers(const struct master *m, int sig)
 {
 	const struct lmtpd_board *board = m->server->board;
 	unsigned int i, n = 0;
-	pid_t pid;
 
 	for (i = 0; i < board->size; i++) {
-		pid = atomic_load(&board->places[i].pid);
-		if (pid == 0)
+		if (m->pids[i] == 0)
 			continue;
 		n++;
 		if (sig != 0)
-			kill(pid, sig);
+			kill(m->pids[i], sig);
 	}
 	return n;
 }
@@ -179,20 +170,25 @@ reload(struct master *m)
 	struct lmtpd_server *server = m->server;
 	struct config *config = NULL;
 	struct log *log = NULL;
+	struct user *low = NULL;
 	struct timespec now = { 0 };
 	struct err err;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	lmtpd_notify("RELOADING=1\nMONOTONIC_USEC=%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-	if (lmtpd_load(server, &config, &err) == -1 || open_log(&log, server, config, &err) == -1) {
+	if (lmtpd_load(server, &config, &err) == -1 || lmtpd_low_user(server, config, &low, &err) == -1 ||
+	    open_log(&log, server, config, &err) == -1) {
 		char text[ERR_TEXT + 64];
 
 		snprintf(text, sizeof(text), "not reloaded, the old configuration stays: %s", err.text);
 		say(m, text);
 		config_free(&config);
+		user_free(&low);
 	} else {
 		config_free(&server->config);
 		server->config = config;
+		user_free(&server->low);
+		server->low = low;
 		log_close(&m->log);
 		m->log = log;
 		say(m, "reloaded");
@@ -266,6 +262,9 @@ lmtpd_master(struct lmtpd_server *server, void (*started)(void *arg), void *arg,
 {
 	struct master m = { .server = server };
 
+	m.pids = calloc(server->board->size, sizeof(*m.pids));
+	if (m.pids == NULL)
+		return err_sys(err, "start workers", NULL);
 	if (pipe2(server->wake, O_CLOEXEC | O_NONBLOCK) == -1)
 		return err_sys(err, "start workers", NULL);
 	if (open_log(&m.log, server, server->config, err) == -1)
@@ -291,5 +290,6 @@ lmtpd_master(struct lmtpd_server *server, void (*started)(void *arg), void *arg,
 	say(&m, "stopping");
 	stop(&m);
 	log_close(&m.log);
+	free(m.pids);
 	return 0;
 }

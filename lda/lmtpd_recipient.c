@@ -11,7 +11,7 @@
 
 #include "expand.h"
 #include "fs.h"
-#include "lmtpd_site.h"
+#include "lmtpd_monitor.h"
 
 void
 lmtpd_recipient_free(struct lmtpd_recipient **r)
@@ -20,7 +20,6 @@ lmtpd_recipient_free(struct lmtpd_recipient **r)
 		return;
 	free((*r)->user);
 	free((*r)->folder);
-	user_free(&(*r)->who);
 	free(*r);
 	*r = NULL;
 }
@@ -28,7 +27,7 @@ lmtpd_recipient_free(struct lmtpd_recipient **r)
 struct identity
 lmtpd_identity(const struct lmtpd_recipient *r)
 {
-	return (struct identity){ .user = r->user, .home = r->who != NULL ? r->who->home : NULL, .address = r->address.plain };
+	return (struct identity){ .user = r->user, .address = r->address.plain };
 }
 
 /* joe+work@example.org: user joe@example.org or, of this system, joe; folder work. As in Postfix and in %n, a delimiter in the first place
@@ -73,7 +72,7 @@ refuse_for_now(struct lmtpd_site *site, const char *what, const struct err *err,
 	return false;
 }
 
-/* A user of this system, looked up in a process of its own. */
+/* A user of this system, whom the monitor looks up. */
 static bool
 check_system(struct lmtpd_site *site, struct lmtpd_recipient *r, char reply[LMTP_REPLY_MAX])
 {
@@ -81,7 +80,7 @@ check_system(struct lmtpd_site *site, struct lmtpd_recipient *r, char reply[LMTP
 
 	if (r->user[0] == '\0' || r->user[0] == '-')
 		return refuse_unknown(site, reply);
-	if (user_named(&r->who, r->user, &err) == -1)
+	if (lmtpd_monitor_find(site, r->user, &err) == -1)
 		return err.status == STATUS_NOUSER ? refuse_unknown(site, reply) : refuse_for_now(site, "the user could not be looked up",
 		    &err, reply);
 	return true;

@@ -2,7 +2,7 @@
  * The LMTP server as its master and its workers know it.
  *
  * The master holds the listening sockets, starts workers and takes their ends; it never sees mail. Each worker serves one connection after
- * another. A worker that dies harms its own connection only; when the master dies, each worker finishes what it has accepted and ends.
+ * another, without privileges: see lmtpd_monitor.h. A worker that dies harms its own connection only; when the master dies, each worker finishes what it has accepted and ends.
  */
 #ifndef LMTPD_SERVER_H
 #define LMTPD_SERVER_H
@@ -38,6 +38,7 @@ struct lmtpd_server {
 	bool system;			/* recipients are users of this system */
 	char hostname[256];
 	struct config *config;		/* the system's, as it was read last */
+	struct user *low;		/* whom workers become if recipients are users of this system */
 	struct lmtpd_sockets sockets;
 	struct lmtpd_board *board;
 	int wake[2];			/* workers write a byte into [1] when their state has changed; [0] is the master's */
@@ -48,6 +49,8 @@ int lmtpd_options_parse(struct lmtpd_options *options, int argc, char **argv, st
 
 /* Read the configuration as it is now. Returns 0, or -1 and leaves *config alone. */
 int lmtpd_load(const struct lmtpd_server *server, struct config **config, struct err *err);
+/* Whom it wants workers to become (lmtp-user). Returns 0, with NULL where they become nobody else, or -1. */
+int lmtpd_low_user(const struct lmtpd_server *server, const struct config *config, struct user **low, struct err *err);
 /* What %-variables a virtual recipient has, for a check or to see what does not depend on them: give it two names. */
 struct identity lmtpd_sample(bool system, const char *address);
 

@@ -2,7 +2,8 @@
  * What one worker of the LMTP server delivers with, and how an address becomes a delivery. Private to the server.
  *
  * Virtual recipients are delivered to by the worker itself: the configuration is parsed once and only expanded for each of them. Recipients
- * who are users of this system are delivered to by a child, which becomes that user for good before it opens anything.
+ * who are users of this system are delivered to by a child of the worker's monitor (lmtpd_monitor.h), which becomes that user for good before it
+ * opens anything.
  */
 #ifndef LMTPD_SITE_H
 #define LMTPD_SITE_H
@@ -16,7 +17,6 @@
 #include "lmtp_session.h"
 #include "lmtpd_board.h"
 #include "log.h"
-#include "user.h"
 
 #define LMTPD_LEDGERS 4		/* that a worker keeps open; others are opened again */
 #define LMTPD_PEER_MAX 64
@@ -35,7 +35,8 @@ struct lmtpd_site {
 	bool verbose;
 	bool system;				/* recipients are users of this system; otherwise they are virtual */
 	struct lmtpd_place *place;
-	const int *foreign;			/* descriptors that no child may keep, -1 at the end */
+	const int *foreign;			/* descriptors that a monitor may not keep, -1 at the end */
+	int monitor;				/* the worker's end of the socket to it; system */
 
 	struct log *log;			/* the server's own */
 	bool one_log;				/* and that of every delivery */
@@ -44,9 +45,9 @@ struct lmtpd_site {
 	bool trouble;				/* something could not be opened or written: a new worker may be better off */
 
 	/* of this connection and this message */
-	int connection;
 	char peer[LMTPD_PEER_MAX];		/* for a Received field: "([192.0.2.1])"; "" for a socket in the file system */
 	struct message *message;
+	int shared;				/* a file with the same bytes, or -1: not yet */
 	unsigned int delivered, duplicates, failed;
 };
 
@@ -54,14 +55,13 @@ struct lmtpd_recipient {
 	struct lmtp_address address;
 	char *user;		/* without the extension, in lower case; with the domain if there are no users of this system */
 	char *folder;		/* the extension, or NULL */
-	struct user *who;	/* a user of this system, or NULL */
 };
 
 enum lmtpd_result {
 	RESULT_DELIVERED, RESULT_DUPLICATE, RESULT_DEFERRED, RESULT_OVER_QUOTA, RESULT_REFUSED_QUOTA, RESULT_REFUSED_USER, RESULT_REFUSED
 };
 
-/* How a delivery ended. A child hands it over a pipe as it stands. */
+/* How a delivery ended. A child hands it over a pipe, a monitor over its socket, as it stands. */
 struct lmtpd_outcome {
 	enum lmtpd_result result;
 	char text[ERR_TEXT];	/* what was done, or why not */
@@ -85,7 +85,7 @@ struct identity lmtpd_identity(const struct lmtpd_recipient *r);
 
 /* Deliver site->message in this process, as config says: resolved for this recipient. */
 void lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct delivery *with, struct lmtpd_outcome *outcome);
-/* The same in a child that becomes the recipient first. */
+/* The same in a child of the monitor, which becomes the recipient first. */
 void lmtpd_deliver_as_user(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct delivery *with,
     struct lmtpd_outcome *outcome);
 /* For exit_on_crash(): blames the ledger that is in use. */

@@ -13,72 +13,51 @@
 #include "fs.h"
 #include "head.h"
 #include "identify.h"
-#include "lmtpd_site.h"
+#include "lmtpd_monitor.h"
 
 #define STARTUP_LIMIT 60U	/* s, until the user's configuration says time-limit */
 
-/* The message, read again from where it is kept. */
-struct again {
-	const struct message *m;
+/* The message, from its beginning, whoever else reads the same file. */
+struct beginning {
+	int fd;
 	uint64_t done;
 };
 
 static ssize_t
-read_again(void *arg, void *buf, size_t len, struct err *err)
+read_on(void *arg, void *buf, size_t len, struct err *err)
 {
-	struct again *again = arg;
-	ssize_t n = message_pread(again->m, buf, len, again->done, err);
+	struct beginning *b = arg;
+	ssize_t n = fs_pread(b->fd, buf, len, (off_t)b->done, "copy of the message", err);
 
 	if (n > 0)
-		again->done += (uint64_t)n;
+		b->done += (uint64_t)n;
 	return n;
 }
 
-/* The user's configuration may want other header fields or another form of the body than the system's. */
 static int
-fit_message(struct lmtpd_site *site, const struct config *config, struct err *err)
+read_message(struct lmtpd_site *site, const struct config *config, int fd, struct err *err)
 {
-	struct again again = { .m = site->message };
-	const struct source from = { read_again, &again };
+	struct beginning beginning = { .fd = fd };
+	const struct source from = { read_on, &beginning };
 	struct identify how = { .config = config, .also = head_fields };
-	struct message *m = NULL;
 
-	if (identify_fits(site->config, config))
-		return 0;
-	if (identify_read(&how, &from, &m, err) == -1) {
-		message_free(&m);
-		return -1;
-	}
-	message_free(&site->message);
-	site->message = m;
-	return 0;
-}
-
-/* Nothing of the server may be left to a process that belongs to a user. */
-static void
-leave_server(struct lmtpd_site *site)
-{
-	const int *fd;
-
-	for (fd = site->foreign; *fd != -1; fd++)
-		close(*fd);
-	close(site->connection);
+	return identify_read(&how, &from, &site->message, err);
 }
 
 static int
-deliver_as(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct delivery *with, struct lmtpd_outcome *outcome)
+deliver_as(struct lmtpd_site *site, const struct user *user, const struct lmtpd_request *q, int message, struct lmtpd_outcome *outcome)
 {
-	struct identity who = lmtpd_identity(r);
-	struct delivery d = *with;
+	const struct identity who = { .user = q->user, .home = user->home, .address = q->plain };
+	const struct delivery d = { .user = q->user, .sender = q->sender, .address = q->address, .folder = q->has_folder ? q->folder : NULL,
+		.received = q->received, .confine = true };
 	struct config *config = NULL;
 	struct err err;
 	int ret = -1;
 
-	if (user_become(r->who, &err) == 0 &&
-	    config_load(&config, site->file, site->assignments, &who, r->who->uid, site->file == NULL, &err) == 0 &&
-	    fit_message(site, config, &err) == 0) {
+	if (user_become(user, &err) == 0 &&
+	    config_load(&config, site->file, site->assignments, &who, user->uid, site->file == NULL, &err) == 0 &&
+	    read_message(site, config, message, &err) == 0) {
 		site->one_log = false;	/* the user's own */
-		d.confine = true;
 		lmtpd_deliver(site, config, &d, outcome);
 		ret = 0;
 	} else
@@ -88,20 +67,19 @@ deliver_as(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struc
 }
 
 static void __attribute__((noreturn))
-child(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct delivery *with, int out)
+child(struct lmtpd_site *site, const struct user *user, const struct lmtpd_request *q, int message, int out)
 {
 	struct lmtpd_outcome outcome = { .result = RESULT_DEFERRED };
 
-	leave_server(site);
 	exit_on_signals();
 	signal(SIGTERM, SIG_IGN);	/* the server may stop: what was accepted is delivered */
 	signal(SIGINT, SIG_IGN);
 	exit_after(STARTUP_LIMIT);
-	if (deliver_as(site, r, with, &outcome) == -1) {
+	if (deliver_as(site, user, q, message, &outcome) == -1) {
 		struct log_line line = { .len = 0 };
 
 		log_add(&line, "action", "deferred");
-		log_add(&line, "user", r->user);
+		log_add(&line, "user", q->user);
 		log_add(&line, "reason", outcome.text);
 		log_write(site->log, &line, true);
 		log_flush(site->log);
@@ -134,7 +112,8 @@ read_outcome(int fd, struct lmtpd_outcome *outcome)
 }
 
 void
-lmtpd_deliver_as_user(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct delivery *with, struct lmtpd_outcome *outcome)
+lmtpd_child_deliver(struct lmtpd_site *site, const struct user *user, const struct lmtpd_request *request, int message, int other,
+    struct lmtpd_outcome *outcome)
 {
 	int fds[2], status;
 	pid_t pid;
@@ -147,7 +126,8 @@ lmtpd_deliver_as_user(struct lmtpd_site *site, const struct lmtpd_recipient *r, 
 	pid = fork();
 	if (pid == 0) {
 		close(fds[0]);
-		child(site, r, with, fds[1]);
+		close(other);
+		child(site, user, request, message, fds[1]);
 	}
 	close(fds[1]);
 	if (pid > 0)

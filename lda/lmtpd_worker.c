@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "exit.h"
+#include "lmtpd_monitor.h"
 #include "lmtpd_server.h"
 #include "lmtpd_site.h"
 #include "redis_url.h"
@@ -123,18 +124,16 @@ find_places(struct config *config, struct places *places)
 }
 
 /* Virtual recipients are all in a few places, and a worker that somebody takes over shall get no further. Users of this system are
- * delivered to by children, each of which confines itself. */
+ * delivered to by children of the monitor, each of which confines itself: this process only needs a place for large messages. */
 static void
 confine(struct lmtpd_server *server, struct lmtpd_site *site)
 {
-	struct places places = { NULL, NULL, NULL };
+	struct places places = { .mailbox = NULL };
 	enum sandboxed result = SANDBOX_FAILED;
 	int folders[6];
 	size_t i, n = sizeof(folders) / sizeof(folders[0]);
 
-	if (server->system)
-		return;
-	if (lmtpd_site_prepare(site) && find_places(server->config, &places)) {
+	if (server->system || (lmtpd_site_prepare(site) && find_places(server->config, &places))) {
 		folders[0] = open_folder(places.mailbox);
 		folders[1] = open_folder(places.ledger);
 		folders[2] = open_folder(places.log);
@@ -142,7 +141,7 @@ confine(struct lmtpd_server *server, struct lmtpd_site *site)
 		folders[4] = open_folder("/tmp");
 		folders[5] = open_folder("/proc/sys/kernel/random");	/* the boot id */
 		/* Which servers of Redis there will be while this worker lives, nobody knows. */
-		result = sandbox_enter(folders, n, NULL, is_remote(server->config->ledger_url) ? SANDBOX_ANY_PORT : 0);
+		result = sandbox_enter(folders, n, NULL, !server->system && is_remote(server->config->ledger_url) ? SANDBOX_ANY_PORT : 0);
 		for (i = 0; i < n; i++)
 			if (folders[i] != -1)
 				close(folders[i]);
@@ -214,7 +213,6 @@ serve(struct lmtpd_server *server, struct lmtpd_site *site, int fd, const sigset
 	struct lmtp_io *io = malloc(sizeof(*io));
 
 	if (io != NULL) {
-		site->connection = fd;
 		name_peer(site->peer, fd);
 		lmtpd_site_handler(site, &handler);
 		lmtp_io_init(io, fd, fd, &weather);
@@ -243,6 +241,17 @@ work(struct lmtpd_server *server, struct lmtpd_site *site, struct lmtpd_place *p
 	}
 }
 
+/* What is left of root is a monitor, from before this process has seen a client. */
+static int
+give_up_root(const struct lmtpd_server *server, struct lmtpd_site *site, struct err *err)
+{
+	if (!server->system)
+		return 0;
+	if (lmtpd_monitor_start(site, server->wake[1], err) == -1)
+		return -1;
+	return user_become(server->low, err);
+}
+
 void
 lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t master)
 {
@@ -255,7 +264,8 @@ lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t maste
 		.system = server->system,
 		.place = place,
 		.foreign = server->sockets.fds,
-		.connection = -1,
+		.monitor = -1,
+		.shared = -1,
 	};
 	sigset_t waiting;
 	struct err err;
@@ -263,13 +273,13 @@ lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t maste
 	listening = server->sockets.fds;
 	set_signals(&waiting);
 	close(server->wake[0]);
-	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != master)
-		stopping = 1;
-	if (lmtpd_site_open(&site, &err) == -1) {
+	if (lmtpd_site_open(&site, &err) == -1 || give_up_root(server, &site, &err) == -1) {
 		exit_report(EXIT_TEMPORARY, err.text);
 		_exit(EXIT_TEMPORARY);
 	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);	/* not earlier: a change of the user takes it back */
+	if (getppid() != master)
+		stopping = 1;
 	tzset();	/* the sandbox hides the file that libc looks for when it is asked for a date */
 	confine(server, &site);
 	log_flush(site.log);

@@ -95,6 +95,41 @@ to 6 joe@example.org ann@example.org
 is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered duplicate ' 'again: delivered, a duplicate'
 rm /home/joe/.dedup-lda.conf
 
+# Who talks to clients is nobody in particular, and has a monitor that may become others.
+stop_server
+"$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -o lmtp-user=bob 2>err
+is "$?: $(grep -c 'lmtp-user bob: ' err)" '78: 1' 'lmtp-user has to be there' || diag "$(cat err)"
+credentials() { grep -hE '^(Uid|Gid|Groups|CapEff|CapPrm)' "/proc/$1/status" | tr -s '\t ' ' ' | sed 's/ $//' | sort; }
+of_workers() { for p in $(pgrep -P $server); do credentials "$p"; done | sort -u; }
+monitors() { for p in $(pgrep -P $server); do pgrep -P "$p"; done; }
+settled() { [ "$(monitors | wc -l)" -ge 4 ] && ! of_workers | grep -q '^Uid: 0'; }
+start -o lmtp-user=mia
+ok 'workers have become mia' wait_for 10 settled
+is "$(of_workers)" 'CapEff: 0000000000000000
+CapPrm: 0000000000000000
+Gid: 60003 60003 60003 60003
+Groups: 8 60003
+Uid: 60003 60003 60003 60003' 'for good, and with her groups'
+start
+wait_for 10 settled
+nobody=$(id -u nobody)
+is "$(of_workers | grep Uid)" "Uid: $nobody $nobody $nobody $nobody" 'without lmtp-user, and without a user dedup-lda: nobody'
+is "$(for p in $(monitors); do credentials "$p" | grep Uid; find "/proc/$p/fd" -lname 'socket:*' | wc -l; done | sort -u | tr '\n' ' ')" \
+	'1 Uid: 0 0 0 0 ' 'each has a monitor, which has the socket to it and no other'
+{ printf 'LHLO here.example\nMAIL FROM:<sender@example.net>\nRCPT TO:<joe@example.org>\nRCPT TO:<ann@example.org>\nDATA\n'
+printf 'Message-ID: <large@example.net>\nDate: today\n\n' && yes 'a line of a large message' | head -n 40000 && printf '.\nQUIT\n'; } | talk
+is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered delivered ' 'a large message for two users' || diag "$(cat replies)"
+for who in joe ann; do
+	find /home/$who -type f -path '*/new/*' -exec grep -l '^Message-ID: <large@' {} + >name
+	is "$(sed '1,/^$/d' "$(cat name)" | cksum)" "$(yes 'a line of a large message' | head -n 40000 | cksum)" "its bytes are whole, $who"
+done
+# shellcheck disable=SC2046 # several
+kill -9 $(monitors)
+to 9 joe@example.org
+matches "$(cat replies)" '^451 4\.3\.0 the user could not be looked up' 'a monitor is killed: try again'
+again() { to 9 joe@example.org && grep -q '^250 2.0.0 .*: delivered' replies; }
+ok 'other workers have taken over' wait_for 20 again
+
 # One user for all mail.
 install -d -o mia -g mia -m 700 "$D/vmail" "$D/L"
 mkdir -m 755 "$D/run"

@@ -108,7 +108,7 @@ count_processes(const struct server *s, bool (*pick)(const struct server *s, pid
 }
 
 bool
-server_is_idle(pid_t worker)
+server_is_idle(const struct server *s, pid_t worker)
 {
 	char path[64], link[64];
 	struct dirent *entry;
@@ -126,19 +126,33 @@ server_is_idle(pid_t worker)
 		sockets += strncmp(link, "socket:", 7) == 0;
 	}
 	closedir(d);
-	return sockets == 1;
+	return sockets == 1U + s->monitors;
 }
 
 static bool
 is_idle_worker(const struct server *s, pid_t pid, pid_t parent)
 {
-	return parent == s->master && server_is_idle(pid);
+	return parent == s->master && server_is_idle(s, pid);
 }
 
+/* The parent of a monitor is a worker, whose parent is the master. */
 static bool
 is_extra(const struct server *s, pid_t pid, pid_t parent)
 {
-	return pid != s->master && (s->master == 0 || parent != s->master);
+	char text[16];
+	pid_t above = 0, session;
+
+	if (pid == s->master || (s->master != 0 && parent == s->master))
+		return false;
+	snprintf(text, sizeof(text), "%d", (int)parent);
+	return !s->monitors || s->master == 0 || !look_at(text, &above, &session) || above != s->master;
+}
+
+static bool
+is_child(const struct server *s, pid_t pid, pid_t parent)
+{
+	(void)pid;
+	return parent == s->master;
 }
 
 static bool
@@ -183,6 +197,15 @@ server_idle_worker(const struct server *s)
 	}
 	errno = ETIMEDOUT;
 	die("a worker that waits");
+}
+
+pid_t
+server_monitor(const struct server *s, pid_t worker)
+{
+	const struct server of_worker = { .master = worker, .session = s->session };
+	pid_t monitor = 0;
+
+	return s->monitors && count_processes(&of_worker, is_child, &monitor) > 0 ? monitor : 0;
 }
 
 pid_t

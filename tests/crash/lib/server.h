@@ -18,6 +18,7 @@ struct server {
 	char *argv[SERVER_OPTIONS];	/* NULL at the end; each is to be freed but for the first */
 	pid_t master;			/* 0: there is none */
 	pid_t session;			/* of all its processes, also after it died */
+	bool monitors;			/* each worker has one */
 };
 
 /* In this folder; more are options of dedup-lmtpd, NULL at the end. Nothing is started. */
@@ -35,9 +36,11 @@ void server_kill_master(struct server *s);
 pid_t server_idle_worker(const struct server *s);
 /* Another one in its place, which has not served anybody yet. */
 pid_t server_fresh_worker(const struct server *s);
-/* Has this process no socket open but one that listens? */
-bool server_is_idle(pid_t worker);
-/* Wait until the master and its workers are the only processes. False: others are still there after a while. */
+/* Has this process no socket open but one that listens, and that to its monitor? */
+bool server_is_idle(const struct server *s, pid_t worker);
+/* The monitor of this worker, or 0. */
+pid_t server_monitor(const struct server *s, pid_t worker);
+/* Wait until the master, its workers and their monitors are the only processes. False: others are still there after a while. */
 bool server_settle(const struct server *s);
 
 #endif

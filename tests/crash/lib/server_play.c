@@ -103,6 +103,7 @@ server_play_make(struct server_play *p, const struct server_scene *scene, const 
 	for (i = 0; more[i] != NULL && n < SERVER_OPTIONS - 1; i++)
 		options[n++] = more[i];
 	server_make(&p->server, folder, build, options);
+	p->server.monitors = scene->user;
 }
 
 void
@@ -220,6 +221,8 @@ start_client(struct server_play *p)
 bool
 server_play_begin(struct server_play *p)
 {
+	pid_t monitor;
+
 	p->number++;
 	p->calls = 0;
 	server_start(&p->server);
@@ -228,6 +231,9 @@ server_play_begin(struct server_play *p)
 	p->worker = p->scene->warm ? server_idle_worker(&p->server) : server_fresh_worker(&p->server);
 	if (!tree_attach(&p->tree, p->worker))
 		return false;
+	monitor = server_monitor(&p->server, p->worker);
+	if (monitor != 0)
+		tree_add(&p->tree, monitor);
 	start_client(p);
 	return true;
 }
@@ -245,7 +251,7 @@ server_play_step(struct server_play *p, struct call *call)
 		trace_call(&caller, call);
 	} while (p->calls == 0 && call->nr != SYS_accept4);
 	p->calls++;
-	return caller.pid != p->worker || call->nr != SYS_ppoll || !server_is_idle(p->worker);
+	return caller.pid != p->worker || call->nr != SYS_ppoll || !server_is_idle(&p->server, p->worker);
 }
 
 bool

@@ -134,16 +134,29 @@ tree_start(struct tree *t, char *const *argv, const char *input, const char *out
 	(void)is_new(t, t->first);
 }
 
+/* Returns whether it is traced now. */
+static bool
+seize(struct tree *t, pid_t pid)
+{
+	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)OPTIONS) == -1)
+		return false;
+	(void)is_new(t, pid);
+	return ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0;
+}
+
 bool
 tree_attach(struct tree *t, pid_t pid)
 {
 	memset(t, 0, sizeof(*t));
-	if (ptrace(PTRACE_SEIZE, pid, NULL, (void *)(uintptr_t)OPTIONS) == -1)
-		return false;
 	t->first = pid;
-	(void)is_new(t, pid);
 	alarm_after(TREE_LIMIT_S);
-	return ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) == 0;
+	return seize(t, pid);
+}
+
+void
+tree_add(struct tree *t, pid_t pid)
+{
+	(void)seize(t, pid);
 }
 
 /* There may be members that have not shown up yet, so what tells the end is that there are no children. */

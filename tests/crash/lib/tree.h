@@ -30,6 +30,8 @@ struct tree {
 void tree_start(struct tree *t, char *const *argv, const char *input, const char *out);
 /* A process that runs already, and is no child of ours, with all that it forks from now on. False: it can't be traced. */
 bool tree_attach(struct tree *t, pid_t pid);
+/* The same with one more, unless it is a member already. */
+void tree_add(struct tree *t, pid_t pid);
 /* On to the next call that any of them begins. False: all have ended. */
 bool tree_step(struct tree *t);
 /* On to where that call has returned; the others go on meanwhile. False: who made it is gone. */
