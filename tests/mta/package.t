@@ -71,7 +71,7 @@ is "$(find "$root/usr/share/doc/dedup-lda/libraries" -type f -size +0 | wc -l)" 
 if at receiver sh -c 'command -v systemd-analyze' >where; then
 	verify() { at receiver systemd-analyze verify --man=no --recursive-errors=no "$@" >verify.out 2>&1; }
 	ok 'the units are sound' verify dedup-lda-boot.service dedup-lda-recover.service dedup-lda-recover.timer dedup-lda-prune.service \
-		dedup-lda-prune.timer || diag "$(cat verify.out)"
+		dedup-lda-prune.timer dedup-lmtpd.service dedup-lmtpd.socket || diag "$(cat verify.out)"
 	mkdir -p "$root/etc/systemd/system/dedup-lda-boot.service.d"
 	printf '[Service]\nExecStart=\nExecStart=/usr/sbin/none\n' >"$root/etc/systemd/system/dedup-lda-boot.service.d/bad.conf"
 	ok 'a wrong one is found' not verify dedup-lda-boot.service
@@ -84,8 +84,10 @@ is "$(cd "$root/etc/systemd/system" && find . -name 'dedup-*' | sort | tr '\n' '
 	'and enabled'
 if at receiver sh -c 'command -v apparmor_parser' >where; then
 	parse() { at receiver apparmor_parser -Q --skip-kernel-load "$1" >parse.out 2>&1; }
-	ok 'the AppArmor profile is one' parse /etc/apparmor.d/usr.bin.dedup-lda || diag "$(cat parse.out)"
-	sed 's/owner @/owner/' "$root/etc/apparmor.d/usr.bin.dedup-lda" >"$root/tmp/bad"
+	for profile in usr.bin.dedup-lda usr.sbin.dedup-lmtpd; do
+		ok "the AppArmor profile $profile is one" parse /etc/apparmor.d/$profile || diag "$(cat parse.out)"
+	done
+	sed 's/capability setuid/capability set-uid/' "$root/etc/apparmor.d/usr.bin.dedup-lda" >"$root/tmp/bad"
 	ok 'a wrong one is found' not parse /tmp/bad
 else
 	skip 'the AppArmor profile is one' 'no apparmor_parser'

@@ -130,6 +130,26 @@ matches "$(cat replies)" '^451 4\.3\.0 the user could not be looked up' 'a monit
 again() { to 9 joe@example.org && grep -q '^250 2.0.0 .*: delivered' replies; }
 ok 'other workers have taken over' wait_for 20 again
 
+# With no more rights than the unit has.
+stop_server
+caps=$(sed -n 's/^CapabilityBoundingSet=//p' "$here/../../examples/lmtp/users.conf" | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
+bounded() {	# bounded CAPABILITIES
+	stop_server
+	setpriv --bounding-set "-all,$1" --inh-caps=-all --no-new-privs "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" 2>"$D/server.err" &
+	server=$!
+}
+bounded "$caps"
+wait_for 10 python3 "$talk" ready "$D/s"
+to 10 joe@example.org ann@example.org
+is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered delivered ' 'the capabilities of the unit are enough' || diag "$(cat replies)"
+workers=$(pgrep -P $server | wc -l)
+kill $server
+wait $server
+is "$? $((workers > 0)) $(pgrep -x dedup-lmtpd | wc -l)" '0 1 0' 'and it can be stopped'
+server=
+bounded "$(echo "$caps" | sed 's/+setuid,//')"
+ok 'without one of them no worker serves' wait_for 10 grep -q '^4\.3\.0 .*user' server.err || diag "$(cat server.err)"
+
 # One user for all mail.
 install -d -o mia -g mia -m 700 "$D/vmail" "$D/L"
 mkdir -m 755 "$D/run"
