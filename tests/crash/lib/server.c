@@ -14,6 +14,8 @@
 
 #define TRIES 6000	/* of something that may take a moment */
 
+static struct server *running;	/* of this process */
+
 static void
 moment(void)
 {
@@ -63,6 +65,7 @@ server_free(struct server *s)
 	size_t i;
 
 	server_stop(s);
+	running = NULL;
 	for (i = 0; i < SERVER_OPTIONS; i++)
 		free(s->argv[i]);
 	memset(s, 0, sizeof(*s));
@@ -220,6 +223,14 @@ server_fresh_worker(const struct server *s)
 	return worker;
 }
 
+/* It is no child of ours, so it would stay. */
+static void
+stop_at_exit(void)
+{
+	if (running != NULL)
+		server_stop(running);
+}
+
 void
 server_start(struct server *s)
 {
@@ -228,6 +239,9 @@ server_start(struct server *s)
 
 	if (s->master != 0)
 		return;
+	if (running == NULL)
+		atexit(stop_at_exit);
+	running = s;
 	if (s->session != 0 && !wait_until_none(s, is_any)) {
 		errno = ETIMEDOUT;
 		die("processes of a killed server do not end");
