@@ -257,39 +257,49 @@ stop(struct master *m)
 	tell(m);
 }
 
+/* Until a signal ends it. */
+static void
+work(struct master *m)
+{
+	while (!got_stop) {
+		wait_for_something(m);
+		if (got_child) {
+			got_child = 0;
+			take_ends(m);
+		}
+		if (got_reload) {
+			got_reload = 0;
+			reload(m);
+		}
+		fill_places(m);
+		tick(m);
+	}
+}
+
 int
 lmtpd_master(struct lmtpd_server *server, void (*started)(void *arg), void *arg, struct err *err)
 {
 	struct master m = { .server = server };
+	int ret = -1;
 
 	m.pids = calloc(server->board->size, sizeof(*m.pids));
-	if (m.pids == NULL)
-		return err_sys(err, "start workers", NULL);
-	if (pipe2(server->wake, O_CLOEXEC | O_NONBLOCK) == -1)
-		return err_sys(err, "start workers", NULL);
+	if (m.pids == NULL || pipe2(server->wake, O_CLOEXEC | O_NONBLOCK) == -1) {
+		err_sys(err, "start workers", NULL);
+		goto done;
+	}
 	if (open_log(&m.log, server, server->config, err) == -1)
-		return -1;
+		goto done;
 	set_signals(&m);
 	fill_places(&m);
 	say(&m, "started");
 	started(arg);
 	lmtpd_notify("READY=1");
-	while (!got_stop) {
-		wait_for_something(&m);
-		if (got_child) {
-			got_child = 0;
-			take_ends(&m);
-		}
-		if (got_reload) {
-			got_reload = 0;
-			reload(&m);
-		}
-		fill_places(&m);
-		tick(&m);
-	}
+	work(&m);
 	say(&m, "stopping");
 	stop(&m);
+	ret = 0;
+done:
 	log_close(&m.log);
 	free(m.pids);
-	return 0;
+	return ret;
 }

@@ -105,7 +105,7 @@ static void __attribute__((noreturn))
 monitor(struct lmtpd_site *site, int fd)
 {
 	struct monitor m = { .site = site, .fd = fd };
-	struct lmtpd_request request;
+	struct lmtpd_request request = { .kind = REQUEST_FIND };
 	ssize_t n;
 	int message;
 
@@ -145,10 +145,10 @@ lmtpd_monitor_start(struct lmtpd_site *site, int wake, struct err *err)
 
 /* Returns 0, or -1: the monitor is gone. */
 static int
-ask(struct lmtpd_site *site, const struct lmtpd_request *request, int fd, struct lmtpd_reply *reply)
+ask(struct lmtpd_site *site, struct lmtpd_request *request, int fd, struct lmtpd_reply *reply)
 {
 	union passed passed = { .room = { 0 } };
-	struct iovec iov = { (void *)(uintptr_t)request, sizeof(*request) };
+	struct iovec iov = { request, sizeof(*request) };
 	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
 	ssize_t n;
