@@ -66,7 +66,7 @@ try_point(struct server_play *p, struct tally *t, struct dice *dice, unsigned in
 {
 	struct call call = { .nr = -1 };
 	enum count c;
-	bool reached;
+	bool reached, promised, kept;	/* the client was told 250; and then it is there, before anybody comes to its help */
 
 	if (!server_play_begin(p)) {
 		puts("SKIP: ptrace is forbidden here");
@@ -75,10 +75,14 @@ try_point(struct server_play *p, struct tally *t, struct dice *dice, unsigned in
 	reached = disturb(p, n, after, &call);
 	if (reached && master_too && dice_roll(dice, MASTER_TOO) == 0)
 		server_kill_master(&p->server);
-	t->count[COUNT_PROMISED] += server_play_leave(p) && reached;
+	promised = server_play_leave(p);
+	kept = !promised || server_play_copies(p) == 1;
 	if (ledger_goes)
 		remove_tree(p->ledger);
 	c = server_play_judge(p);
+	if (!kept)
+		c = COUNT_LOST;
+	t->count[COUNT_PROMISED] += promised && reached;
 	t->count[COUNT_POINTS] += reached;
 	if (reached || c != COUNT_ONE)
 		t->count[c]++;
