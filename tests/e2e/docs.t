@@ -55,12 +55,14 @@ exim/transport			mta/exim.t
 forward/forward			mta/mta.sh
 forward/README			e2e/docs.t
 lmtp/dedup-lmtpd.conf		mta/lmtp-postfix.t
-lmtp/dedup-lmtpd.service	e2e/docs.t
-lmtp/dedup-lmtpd.socket		e2e/docs.t
+lmtp/dedup-lmtpd.service	e2e/units.t
+lmtp/dedup-lmtpd.socket	e2e/units.t
+lmtp/dedup-lmtpd-dovecot.conf	mta/lmtp-dovecot.t
 lmtp/exim.router		mta/lmtp-exim.t
 lmtp/exim.transport		mta/lmtp-exim.t
 lmtp/main.cf			mta/lmtp-postfix.t
 lmtp/smtpd.conf			mta/lmtp-opensmtpd.t
+lmtp/users.conf			e2e/units.t
 maildrop/mailfilter		mta/filters.t
 opensmtpd/smtpd.conf		mta/opensmtpd.t
 postfix/main.cf			mta/postfix.t
@@ -80,7 +82,7 @@ while read -r file script; do
 done <runs
 
 message 1 >m
-for file in dedup-lda.conf dovecot/dedup-lda-dovecot.conf lmtp/dedup-lmtpd.conf virtual/dedup-lda-virtual.conf; do
+for file in dedup-lda.conf dovecot/dedup-lda-dovecot.conf lmtp/dedup-lmtpd.conf lmtp/dedup-lmtpd-dovecot.conf virtual/dedup-lda-virtual.conf; do
 	exits 0 "examples/$file is a configuration" -n -c "$here/examples/$file" -a joe@example.org <m
 done
 (cd "$here" && sh examples/demo) >out 2>&1	# examples/demo.eml, into the folder joe
@@ -89,16 +91,6 @@ rm -rf "$here/joe"
 printf '%s\n' "$(grep -o '"|/bin/sh -c [^"]*"' "$here/examples/forward/README")" | sed 's/^"|//; s/"$//; s,/usr/local/bin/dedup-lda,& -n,' >forward
 is "$(sed "s,/usr/local/bin/dedup-lda,$BUILD/dedup-lda," forward >try && message 1 | sh try 2>&1 | grep -c '^would deliver')" 1 \
 	'examples/forward/README: the line of a folder is a command'
-if command -v systemd-analyze >/dev/null; then
-	mkdir units
-	sed "s,^ExecStart=/usr/local/sbin/dedup-lmtpd,ExecStart=$BUILD/dedup-lmtpd," "$here/examples/lmtp/dedup-lmtpd.service" >units/dedup-lmtpd.service
-	cp "$here/examples/lmtp/dedup-lmtpd.socket" units/
-	is "$(systemd-analyze verify --man=no units/dedup-lmtpd.service units/dedup-lmtpd.socket 2>&1)" '' 'examples/lmtp: systemd knows all of it'
-	sed -i 's/^NoNewPrivileges/NoNewPrivilege/' units/dedup-lmtpd.service
-	ok 'the control: and says what it does not know' test -n "$(systemd-analyze verify --man=no units/dedup-lmtpd.service 2>&1)"
-else
-	skip 'examples/lmtp: systemd' 'there is no systemd-analyze'
-fi
 
 # --- what these pages name is there
 
