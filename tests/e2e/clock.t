@@ -75,7 +75,7 @@ for by in 0 -100 -$((8 * day)) $((2 * day)); do
 	age $by
 	exits 0 "published $by s ago, and removed: a copy" <m
 	[ "$by" -gt 0 ] && want=1 || want=0
-	is "$(copies)" $want "published $by s ago, and removed: it comes again $want times"
+	is "$(copies)" "$want" "published $by s ago, and removed: it comes again $want times"
 	does duplicate "published $by s ago, and removed: another copy" <m
 done
 
