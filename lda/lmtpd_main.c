@@ -67,7 +67,8 @@ lmtpd_low_user(const struct lmtpd_server *server, const struct config *config, s
 	if (user_named(low, name[0] != '\0' ? name : LOW_USER, &why) == 0 ||
 	    (name[0] == '\0' && why.status == STATUS_NOUSER && user_named(low, "nobody", &why) == 0))
 		return 0;
-	return err_set(err, why.status == STATUS_NOUSER ? STATUS_CONFIG : STATUS_TEMP, "lmtp-user %s: %s", name[0] != '\0' ? name : LOW_USER, why.text);
+	return err_set(err, why.status == STATUS_NOUSER ? STATUS_CONFIG : STATUS_TEMP, "lmtp-user %s: %s",
+	    name[0] != '\0' ? name : LOW_USER, why.text);
 }
 
 /* lmtp-network is needed before the user's privileges are: whatever else is wrong is found later. */

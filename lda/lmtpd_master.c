@@ -36,7 +36,7 @@ on_signal(int sig)
 struct master {
 	struct lmtpd_server *server;
 	struct log *log;
-	pid_t *pids;			/* of the workers, by place; 0: free. Not on the board, which workers can write to: they get signals */
+	pid_t *pids;			/* of the workers, by place; 0: free. They get signals, so not on the board, to which workers can write */
 	sigset_t waiting;		/* the mask while waiting */
 	unsigned int crashes;		/* in this second */
 	int64_t tick_ms;		/* when it began */

@@ -2,7 +2,8 @@
  * The LMTP server as its master and its workers know it.
  *
  * The master holds the listening sockets, starts workers and takes their ends; it never sees mail. Each worker serves one connection after
- * another, without privileges: see lmtpd_monitor.h. A worker that dies harms its own connection only; when the master dies, each worker finishes what it has accepted and ends.
+ * another, without privileges: see lmtpd_monitor.h. A worker that dies harms its own connection only; when the master dies, each worker
+ * finishes what it has accepted and ends.
  */
 #ifndef LMTPD_SERVER_H
 #define LMTPD_SERVER_H

@@ -18,7 +18,6 @@
 #include "exit.h"
 #include "lmtpd_monitor.h"
 #include "lmtpd_server.h"
-#include "lmtpd_site.h"
 #include "redis_url.h"
 #include "sandbox.h"
 
@@ -128,7 +127,7 @@ find_places(struct config *config, struct places *places)
 static void
 confine(struct lmtpd_server *server, struct lmtpd_site *site)
 {
-	struct places places = { .mailbox = NULL };
+	struct places places = { NULL, NULL, NULL };
 	enum sandboxed result = SANDBOX_FAILED;
 	int folders[6];
 	size_t i, n = sizeof(folders) / sizeof(folders[0]);

@@ -5,7 +5,8 @@
  * Each line of the file SUBJECTS, in fields with tabs between them, is one that delivers:
  *	NAME	new|dup	exec	ARGUMENT...		a program, run for each message, with the message in a pipe
  *	NAME	new|dup	lmtp	SOCKET	PID	RECIPIENT	a server, asked over as many connections as there are messages in parallel
- * "dup": it is given each round's messages a second time. {user} in an argument, or in the recipient, stands for the message's number modulo the users.
+ * "dup": it is given each round's messages a second time. {user} in an argument, or in the recipient, stands for the message's number modulo
+ * the users.
  * In a round every subject has its turn, and each round begins with another one, so that whatever else happens on the machine hits all.
  * Who has used up its seconds begins no further message, and sits out the later rounds.
  *

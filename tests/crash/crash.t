@@ -1,6 +1,7 @@
 #!/bin/sh
-# The agent, or a worker of the LMTP server, is killed before every system call, each of its system calls fails, the power is cut, its ledger is
-# damaged, and a storm of kills with a reader. After that mail must be there exactly once; only what a ledger knew before it was damaged may come twice.
+# The agent, or a worker of the LMTP server, is killed before every system call, each of its system calls fails, the power is cut, its
+# ledger is damaged, and a storm of kills with a reader. After that mail must be there exactly once; only what a ledger knew before it
+# was damaged may come twice.
 #
 # CRASH=full plays every scene, with every point, error, power cut and damage, and longer storms, and says how far it is; with
 # SHARE=k/n only part k of n of it, but for the storms. JOBS=N processes play it. SEED=N repeats what is chosen at random.

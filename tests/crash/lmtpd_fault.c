@@ -1,8 +1,9 @@
 /*
- * lmtpd_fault [-fqv] [-e errors] [-j workers] [-p policy] [-S k/n] [-s scene] [-u joe:ann] FOLDER: system calls of a worker of the LMTP server fail.
+ * lmtpd_fault [-fqv] [-e errors] [-j workers] [-p policy] [-S k/n] [-s scene] [-u joe:ann] FOLDER: system calls of a
+ * worker of the LMTP server fail.
  *
- * For each scene, each call that a worker or a child of it makes for a message, and each error that it can fail with: as tests/crash/fault.c does
- * with the agent. The client must be told 250, and the message is there exactly once; or 4xx, and it is there at most once; or
+ * For each scene, each call that a worker or a child of it makes for a message, and each error that it can fail with: as tests/crash/fault.c
+ * does with the agent. The client must be told 250, and the message is there exactly once; or 4xx, and it is there at most once; or
  * nothing, if what failed was the connection or the process itself. server_play.h says what must be true in the end. With
  * on-ledger-failure=deliver, where the ledger was what failed and the client was told 250, the next copy may be delivered as well: that is
  * counted as excused.

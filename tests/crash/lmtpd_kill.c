@@ -1,11 +1,10 @@
 /*
  * lmtpd_kill [-fmqw] [-j workers] [-r seed] [-S k/n] [-s scene] [-u joe:ann] FOLDER: kill a worker of the LMTP server at every system call.
  *
- * For each scene and every n a worker takes a message, and the process that makes the n-th system call is killed: before that call, and in another
- * point after it. That is the worker, or with -u, as root, its monitor, or a child of that which delivers as a user or looks one up; then who is left goes
- * on.
- * server_play.h says what must be true in the end. Which is the n-th call may differ a little from time to time: what is printed is
- * the one it was.
+ * For each scene and every n a worker takes a message, and the process that makes the n-th system call is killed: before that call, and in
+ * another point after it. That is the worker, or with -u, as root, its monitor, or a child of that which delivers as a user or looks one up;
+ * then who is left goes on. server_play.h says what must be true in the end; and where the client was told 250, the message is there before
+ * that. Which is the n-th call may differ a little from time to time: what is printed is the one it was.
  *
  *	-f  go on after many failures		-m  in every eighth point or so, at random, the master is killed as well
  *	-j  processes, each with a server	-q  the quick scenes, every 7th call

@@ -54,10 +54,10 @@ exim/router			mta/exim.t
 exim/transport			mta/exim.t
 forward/forward			mta/mta.sh
 forward/README			e2e/docs.t
+lmtp/dedup-lmtpd-dovecot.conf	mta/lmtp-dovecot.t
 lmtp/dedup-lmtpd.conf		mta/lmtp-postfix.t
 lmtp/dedup-lmtpd.service	e2e/units.t
-lmtp/dedup-lmtpd.socket	e2e/units.t
-lmtp/dedup-lmtpd-dovecot.conf	mta/lmtp-dovecot.t
+lmtp/dedup-lmtpd.socket		e2e/units.t
 lmtp/exim.router		mta/lmtp-exim.t
 lmtp/exim.transport		mta/lmtp-exim.t
 lmtp/main.cf			mta/lmtp-postfix.t
@@ -82,7 +82,7 @@ while read -r file script; do
 done <runs
 
 message 1 >m
-for file in dedup-lda.conf dovecot/dedup-lda-dovecot.conf lmtp/dedup-lmtpd.conf lmtp/dedup-lmtpd-dovecot.conf virtual/dedup-lda-virtual.conf; do
+for file in dedup-lda.conf dovecot/dedup-lda-dovecot.conf lmtp/dedup-lmtpd.conf virtual/dedup-lda-virtual.conf; do
 	exits 0 "examples/$file is a configuration" -n -c "$here/examples/$file" -a joe@example.org <m
 done
 (cd "$here" && sh examples/demo) >out 2>&1	# examples/demo.eml, into the folder joe

@@ -25,7 +25,8 @@ struct server {
 void server_make(struct server *s, const char *folder, const char *build, const char *const *more);
 void server_free(struct server *s);
 
-/* Start it, if it is not there; one at a time. It is stopped when this process exits. Waits for processes of an earlier one, which may still hold the socket. */
+/* Start it, if it is not there; one at a time. It is stopped when this process exits. Waits for processes of an earlier one, which may still
+ * hold the socket. */
 void server_start(struct server *s);
 /* SIGTERM, and wait until all of its processes have ended. */
 void server_stop(struct server *s);
