@@ -80,8 +80,10 @@ static void
 make_commands(struct world *w, const char *const *more)
 {
 	const char *kind = w->scene->mbox ? "mbox" : "maildir";
-	char *mailbox = word(w, "mailbox=%s:%s", kind, w->mailbox), *url = word(w, "bdb:%s", w->ledger);
+	char *mailbox = word(w, "mailbox=%s:%s", kind, w->mailbox), *url;
 	size_t i;
+
+	url = w->scene->ledger != NULL ? word(w, "%s", w->scene->ledger) : word(w, "bdb:%s", w->ledger);
 
 	if (w->wrong != NULL) {
 		add(w->agent, word(w, "%s/tests/wrong_agent", w->build));
@@ -397,6 +399,22 @@ world_free(struct world *w)
 	for (i = 0; i < w->words_len; i++)
 		free(w->words[i]);
 	memset(w, 0, sizeof(*w));
+}
+
+void
+world_option(struct world *w, const char *option)
+{
+	add_option(w->agent, option);
+	add_option(w->tool, option);
+}
+
+void
+world_move(struct world *w, const char *host, const char *home)
+{
+	if ((mkdir(home, 0700) == -1 && errno != EEXIST) || setenv("HOME", home, 1) == -1)
+		die(home);
+	world_option(w, word(w, "host=%s", host));
+	add_option(w->agent, word(w, "log=file:%s/log", home));
 }
 
 void

@@ -15,7 +15,7 @@
 #include "trace.h"
 
 #define SCENE_OPTIONS 4
-#define ARGS_MAX 24
+#define ARGS_MAX 40
 #define NO_FILE NULL
 
 /* Where a delivery before was killed. */
@@ -55,6 +55,7 @@ struct scene {
 	size_t size;		/* of the target, bytes */
 	unsigned int torn;	/* this many pieces may stay: only their own message's next copy may cut them off */
 	const char *options[SCENE_OPTIONS];	/* for the agent */
+	const char *ledger;	/* its URL; NULL: a Berkeley DB in root/L */
 };
 
 struct world {
@@ -73,6 +74,11 @@ struct world {
 void world_make(struct world *w, const struct scene *scene, const char *folder, const char *build, const char *wrong,
     const char *const *more);
 void world_free(struct world *w);
+/* One more option for the agent and dedupdb. */
+void world_option(struct world *w, const char *option);
+/* From now on this process is one of that host, which has a home of its own, made if it is missing, with the log. The mailbox stays the
+ * same. */
+void world_move(struct world *w, const char *host, const char *home);
 
 /* Put records of messages that never come into the ledger. Their fingerprints are made from numbers, from `first` on. */
 void world_grow(const struct world *w, unsigned int first, unsigned int n);

@@ -15,12 +15,15 @@
 #include "scene.h"
 
 #define MESSAGES_MAX 200000
+#define HOSTS_MAX 4
 #define NO_MESSAGE UINT32_MAX
+#define STORM_ID "storm%u@crash.example.org"	/* Message-ID of one */
 
 /* What became of one message. */
 struct fate {
 	atomic_bool acked;	/* a delivery of it ended well */
 	atomic_bool early;	/* the reader deleted a copy before that */
+	atomic_bool away;	/* a delivery of it was killed while the ledger was away */
 	atomic_uint deleted;	/* copies that the reader deleted */
 	unsigned int present;	/* in the end */
 };
@@ -29,6 +32,7 @@ struct fate {
 struct shared {
 	atomic_bool stop;
 	atomic_uint next;	/* messages so far */
+	atomic_long usual_us;	/* that a delivery takes */
 	atomic_uint deliveries, kills, deferred, hung, code, refused, torn, pieces, shown;
 	atomic_uint moved, flagged, tool_runs;
 	struct fate fate[MESSAGES_MAX];
@@ -37,10 +41,10 @@ struct shared {
 /* A process of it. */
 struct storm {
 	struct world w;
+	struct world hosts[HOSTS_MAX];	/* the same at each delivery host; w is one of them */
 	struct shared *s;
 	struct dice dice;
 	bool mbox;
-	long usual_us;		/* that a delivery takes */
 	char input[PATH_MAX];	/* this deliverer's message */
 };
 
