@@ -40,7 +40,10 @@ ok() {	# ok NAME COMMAND...: it succeeds
 	result $? "$name" || diag "$*"
 }
 not() { ! "$@"; }
-diag() { printf '%s\n' "$@" | LC_ALL=C tr -c '\n -~' '?' | sed 's/^/# /'; }
+diag() {	# what it explains has failed, and stays so: `is ... || diag ...`
+	printf '%s\n' "$@" | LC_ALL=C tr -c '\n -~' '?' | sed 's/^/# /'
+	return 1
+}
 skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }	# skip NAME WHY
 plan() { echo "1..$n"; }	# at the end: a script that dies has none
 is() {	# is GOT WANTED NAME
