@@ -165,23 +165,28 @@ ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, s
 
 /* A commit failed half-way. Only the store can say what became of it. */
 static int
-read_again(struct ledger *ledger, struct claim *claim, const struct store_value *ours, int64_t now)
+read_again(struct ledger *ledger, struct claim *claim, const struct store_value *ours, int64_t now, struct err *err)
 {
 	struct store_value value;
 
 	switch (ledger->ops->get(ledger->store, &claim->fp, &value, NULL)) {
 	case STORE_OK:
 		claim_value(claim, ledger, &value, now);
-		if (value.len == ours->len && memcmp(value.bytes, ours->bytes, ours->len) == 0)
+		if (value.len != ours->len || memcmp(value.bytes, ours->bytes, ours->len) != 0)
+			return 0;
+		if (ledger->ops->sync(ledger->store, err) == 0) {	/* it may have been the sync that failed (I1) */
 			claim->state = CLAIM_WON;
-		return 0;
+			return 0;
+		}
+		break;
 	case STORE_ABSENT:
 		claim_absent(claim);
 		return 0;
 	default:
-		claim->state = CLAIM_UNDECIDED;
-		return -1;
+		break;
 	}
+	claim->state = CLAIM_UNDECIDED;
+	return -1;
 }
 
 int
@@ -215,7 +220,7 @@ ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *i
 		return 0;
 	case STORE_UNDECIDED:
 		claim->attempted = true;
-		return read_again(ledger, claim, &ours, now);
+		return read_again(ledger, claim, &ours, now, err);
 	default:
 		return -1;
 	}

@@ -23,6 +23,7 @@
 static enum store_result next_put, next_get;
 static struct store_value put, shown;	/* what the last put was given; what a get returns */
 static bool shows_put;			/* that is the same */
+static int next_sync;
 static struct store store;
 
 static int
@@ -74,6 +75,14 @@ fake_prepare(struct store *s, struct ledger_needs *needs, struct err *err)
 	return 0;
 }
 
+static int
+fake_sync(struct store *s, struct err *err)
+{
+	(void)s;
+	(void)err;
+	return next_sync;
+}
+
 static void
 fake_note(struct store *unused, const struct event *event)
 {
@@ -83,7 +92,7 @@ fake_note(struct store *unused, const struct event *event)
 
 const struct store_ops store_memory = {
 	.name = "memory", .open = fake_open, .close = fake_close, .prepare = fake_prepare, .get = fake_get, .put = fake_put,
-	.note = fake_note
+	.sync = fake_sync, .note = fake_note
 };
 
 static void
@@ -139,6 +148,15 @@ test_it_stands(void **state)
 {
 	(void)state;
 	undecided(STORE_OK, true, 0, CLAIM_WON);
+}
+
+static void
+test_it_stands_but_may_not_last(void **state)
+{
+	(void)state;
+	next_sync = -1;
+	undecided(STORE_OK, true, -1, CLAIM_UNDECIDED);
+	next_sync = 0;
 }
 
 static void
@@ -256,6 +274,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_it_stands),
+		cmocka_unit_test(test_it_stands_but_may_not_last),
 		cmocka_unit_test(test_it_is_not_seen),
 		cmocka_unit_test(test_another_one_stands),
 		cmocka_unit_test(test_nothing_can_be_read),
