@@ -67,6 +67,13 @@ maildrop/mailfilter		mta/filters.t
 opensmtpd/smtpd.conf		mta/opensmtpd.t
 postfix/main.cf			mta/postfix.t
 procmail/procmailrc		mta/filters.t
+redis/dedup-lda.conf		e2e/redis_examples.t
+redis/redis.conf		e2e/redis_examples.t
+redis/sentinel.conf		e2e/redis_examples.t
+redis/slots			e2e/redis_cluster.t
+redis/stunnel-client.conf	e2e/redis_examples.t
+redis/stunnel-server.conf	e2e/redis_examples.t
+redis/users.acl			e2e/redis_examples.t
 sendmail/dedup-lda.mc		mta/sendmail.t
 virtual/dedup-lda-virtual.conf	mta/virtual.t
 virtual/main.cf			mta/virtual.t

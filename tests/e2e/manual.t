@@ -123,7 +123,7 @@ is "$(comm -13 said may | tr '\t\n' '= ')" '' 'the manual has every value of a l
 ok 'there are some' test "$(lines may)" -ge 35
 {
 	fact values dedup-lda.conf.5
-	fact settings dedup-lda.8 dedupdb.8 dedup-lda.conf.5 dedup-lmtpd.8 dedup-lda-mta.7 smtp-gap.8 | grep -v '^control	'	# OpenSMTPD's
+	fact settings dedup-lda.8 dedupdb.8 dedup-lda.conf.5 dedup-lmtpd.8 dedup-lda-mta.7 dedup-lda-cluster.7 smtp-gap.8 | grep -v '^control	'	# OpenSMTPD's
 } | sort -u >values
 cut -f 1 keys >names
 is "$(cut -f 1 values | grep -vxFf names | tr '\n' ' ')" '' 'what the manual sets is a key'
