@@ -66,8 +66,8 @@ is "$(ldd "$root/usr/libexec/dedup-lda/dedup-lda-nss" | grep -c '=>')" 1 'what l
 is "$(stat -c '%a %U' "$root/var/lib/dedup-lda")" '1733 root' 'anybody may have a ledger in /var/lib/dedup-lda, and nobody lists it'
 # shellcheck disable=SC2016 # dpkg-query expands these
 at receiver dpkg-query -W -f '${Built-Using}, ${Static-Built-Using}' dedup-lda | tr ',' '\n' | sed 's/ (.*//; s/^ //' | sort -u >linked
-is "$(tr '\n' ' ' <linked)" 'db5.3 glibc libbsd libconfuse libmd openssl ' 'it says what is linked'
-is "$(find "$root/usr/share/doc/dedup-lda/libraries" -type f -size +0 | wc -l)" 6 'and has the terms of each'
+is "$(tr '\n' ' ' <linked)" 'db5.3 glibc hiredis libbsd libconfuse libmd openssl ' 'it says what is linked'
+is "$(find "$root/usr/share/doc/dedup-lda/libraries" -type f -size +0 | wc -l)" 7 'and has the terms of each'
 if at receiver sh -c 'command -v systemd-analyze' >where; then
 	verify() { at receiver systemd-analyze verify --man=no --recursive-errors=no "$@" >verify.out 2>&1; }
 	ok 'the units are sound' verify dedup-lda-boot.service dedup-lda-recover.service dedup-lda-recover.timer dedup-lda-prune.service \
