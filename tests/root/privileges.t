@@ -72,7 +72,7 @@ lookup_gone() {	# lookup_gone COMMAND...
 	mv "$BUILD/away" "$BUILD/dedup-lda-nss"
 }
 lookup_gone for_user joe -c "$D/conf" <m
-deferred 'run .*/dedup-lda-nss: No such file or directory' 'dedup-lda-nss is missing'
+deferred 'run .*dedup-lda-nss: No such file or directory' 'dedup-lda-nss is missing'
 (trap '' CHLD && "$BUILD/dedup-lda" -d joe <m 2>err)
 rc=$?
 delivered /home/joe/Maildir 'its parent ignores SIGCHLD'
