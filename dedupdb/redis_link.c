@@ -13,6 +13,7 @@
 
 #define REPLY_MAX (16 * 1024 * 1024)	/* bytes */
 #define ELEMENTS_MAX 65536		/* of one array */
+#define NESTED_MAX 5			/* arrays in arrays; CLUSTER SLOTS has four */
 #define BYTES_AT_ONCE 16384
 #define SAID_MAX 160			/* bytes of a server's words that an error repeats */
 
@@ -22,13 +23,18 @@ typedef int array_len;
 typedef size_t array_len;
 #endif
 
-/* An array's length is told before its elements come, and room is made for all of them. */
+/* An array's length is told before its elements come, and room is made for all of them. Since version 1 the library lets arrays nest as deep
+ * as they like, and frees them by calling itself: a few MB of "*1" would end in a stack that is too small. */
 static void *
 make_array(const redisReadTask *task, array_len elements)
 {
 	const redisReplyObjectFunctions *usual = task->privdata;
+	const redisReadTask *outer;
+	unsigned int depth = 1;
 
-	return elements > ELEMENTS_MAX ? NULL : usual->createArray(task, elements);
+	for (outer = task->parent; outer != NULL && depth <= NESTED_MAX; outer = outer->parent)
+		depth++;
+	return elements > ELEMENTS_MAX || depth > NESTED_MAX ? NULL : usual->createArray(task, elements);
 }
 
 static int

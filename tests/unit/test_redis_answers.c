@@ -180,6 +180,28 @@ test_announced(void **state)
 	end(&f);
 }
 
+/* Nor does anybody go down into arrays as deep as they are told to, and come back up by way of the stack. */
+static void
+test_nested(void **state)
+{
+	static char deep[4 * 1000000 + 1];
+	const char *const answers[] = { "*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n", deep };
+	struct err err;
+	struct fake f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i + 1 < sizeof(deep); i += 4)
+		memcpy(deep + i, "*1\r\n", 4);
+	for (i = 0; i < 2; i++) {
+		err.text[0] = '\0';
+		begin_fit(&f, "dedup-lda:", answers[i], 10000);
+		assert_int_equal(get(&f, &err), STORE_FAILED);
+		assert_non_null(strstr(err.text, "is none of a Redis server"));
+		end(&f);
+	}
+}
+
 /* Who has gone since the last answer gets nothing, so nothing is in doubt. */
 static void
 test_gone_meanwhile(void **state)
@@ -294,7 +316,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fit), cmocka_unit_test(test_lost_answers), cmocka_unit_test(test_errors), cmocka_unit_test(test_bad_answers),
-		cmocka_unit_test(test_password_is_not_repeated), cmocka_unit_test(test_announced), cmocka_unit_test(test_gone_meanwhile), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_waits_for_the_disk), cmocka_unit_test(test_sentinel),
+		cmocka_unit_test(test_password_is_not_repeated), cmocka_unit_test(test_announced), cmocka_unit_test(test_nested), cmocka_unit_test(test_gone_meanwhile), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_waits_for_the_disk), cmocka_unit_test(test_sentinel),
 	};
 
 	if (!ledger_has("redis://localhost")) {
