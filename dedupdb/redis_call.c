@@ -61,8 +61,9 @@ begins(const char *text, const char *word)
 	return strncmp(text, word, strlen(word)) == 0;
 }
 
+/* Only a cluster tells where else to ask: nobody else's word is enough to log in at a place that no URL and no sentinel names. */
 static enum verdict
-judge(const redisReply *reply)
+judge(const struct redis *r, const redisReply *reply)
 {
 	static const char *const later[] = { "LOADING ", "CLUSTERDOWN ", "TRYAGAIN ", "MASTERDOWN ", "READONLY ", "BUSY " };
 	size_t i;
@@ -70,9 +71,9 @@ judge(const redisReply *reply)
 	if (reply->type != REDIS_REPLY_ERROR)
 		return ANSWERED;
 	if (begins(reply->str, "MOVED "))
-		return MOVED;
+		return r->url.kind == REDIS_CLUSTER ? MOVED : REFUSED;
 	if (begins(reply->str, "ASK "))
-		return ASK;
+		return r->url.kind == REDIS_CLUSTER ? ASK : REFUSED;
 	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++)
 		if (begins(reply->str, later[i]))
 			return LATER;
@@ -141,7 +142,7 @@ try_node(struct redis *r, struct redis_node *node, struct redis_request *q, redi
 		receive_also(node, q, until, sent);
 	}
 	if (ret == 0)
-		return judge(*reply);
+		return judge(r, *reply);
 	r->mapped = !redis_has_others(r);
 	return whole && !q->twice ? LOST : LATER;
 }

@@ -32,6 +32,15 @@ redis_add_port(struct redis *r, unsigned int port)
 		r->ports[r->n_ports++] = port;
 }
 
+/* Other servers' words may be in it. */
+static void
+make_printable(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 static struct redis_node *
 node_new(struct redis *r, const struct redis_host *host)
 {
@@ -49,6 +58,7 @@ node_new(struct redis *r, const struct redis_host *host)
 		(void)host_add(&node->addresses, host->name, host->port);
 		snprintf(node->name, sizeof(node->name), six ? "redis [%s]:%u" : "redis %s:%u", host->name, host->port);
 	}
+	make_printable(node->name);
 	return node;
 }
 

@@ -311,12 +311,76 @@ test_sentinel(void **state)
 	fake_server_stop(&sentinel);
 }
 
+/* --- servers that say to ask another one --- */
+
+/* A cluster of one server, `other`, as this one tells it. */
+static void
+begin_cluster(struct fake *f, const struct fake_server *other, int timeout_ms)
+{
+	static char map[96];
+	static struct fake_rule rules[] = { { "SLOTS", map }, { NULL, NULL } };
+	struct store_options how = { .ledger = &f->options };
+	struct err err = { .text = "" };
+
+	snprintf(map, sizeof(map), "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n$9\r\n127.0.0.1\r\n:%u\r\n", other->port);
+	begin(f, rules, timeout_ms);
+	f->store->ops->close(&f->store);
+	snprintf(f->url, sizeof(f->url), "redis+cluster://127.0.0.1:%u", f->server.port);
+	if (ledger_stores[2]->open(&f->store, &how, &err) == -1)
+		fail_msg("%s", err.text);
+}
+
+static void
+test_moved(void **state)
+{
+	static char moved[64];
+	struct err err = { .text = "" };
+	struct fake f, fit, cluster;
+
+	(void)state;
+	begin_fit(&fit, "nothing", "", 2000);
+	snprintf(moved, sizeof(moved), "-MOVED 1 127.0.0.1:%u\r\n", fit.server.port);
+	begin_fit(&f, "dedup-lda:", moved, 2000);
+	begin_cluster(&cluster, &f.server, 2000);
+	assert_int_equal(get(&cluster, &err), STORE_ABSENT);
+	end(&cluster);
+	assert_int_equal(get(&f, &err), STORE_FAILED);		/* it is no cluster, and nobody has named the other one */
+	assert_non_null(strstr(err.text, "MOVED"));
+	end(&f);
+	end(&fit);
+}
+
+/* Where nobody can be asked, nothing was done; and what an error shows can be shown. */
+static void
+test_moved_to_nowhere(void **state)
+{
+	static const char *const errors[] = { "-MOVED\r\n", "-MOVED 1 \r\n", "-MOVED 1 a:b\r\n", "-MOVED 1 :70000\r\n", "-ASK 1 x\r\n",
+		"-MOVED 1 \x1b[2J:7000\r\n", "-ASK 1 -x\n:7000\r\n" };
+	struct fake f, cluster;
+	struct err err;
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		err.text[0] = '\0';
+		begin_fit(&f, "EVAL", errors[i], 2000);
+		begin_cluster(&cluster, &f.server, 500);
+		assert_int_equal(put(&cluster, true, &err), STORE_FAILED);
+		assert_true(err.text[0] != '\0');
+		for (j = 0; err.text[j] != '\0'; j++)
+			assert_in_range(err.text[j], ' ', '~');
+		end(&cluster);
+		end(&f);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fit), cmocka_unit_test(test_lost_answers), cmocka_unit_test(test_errors), cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_password_is_not_repeated), cmocka_unit_test(test_announced), cmocka_unit_test(test_nested), cmocka_unit_test(test_gone_meanwhile), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_waits_for_the_disk), cmocka_unit_test(test_sentinel),
+		cmocka_unit_test(test_moved), cmocka_unit_test(test_moved_to_nowhere),
 	};
 
 	if (!ledger_has("redis://localhost")) {
