@@ -103,7 +103,7 @@ const redisReply *redis_field(const redisReply *list, const char *name);
 /* redis_link.c. All return 0 or -1; after -1 the link is closed. */
 int redis_link_open(struct redis_link *l, const struct host_addresses *to, int64_t until, const char *name, struct err *err);
 void redis_link_close(struct redis_link *l);
-/* Has nobody closed it while it was not used? */
+/* Has nobody closed it while it was not used, nor said anything that was not asked for? */
 bool redis_link_is_idle(const struct redis_link *l);
 /* *whole: the command was sent to its last byte, so it may be carried out. */
 int redis_link_send(struct redis_link *l, const struct redis_command *c, int64_t until, bool *whole, const char *name, struct err *err);

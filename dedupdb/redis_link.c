@@ -95,7 +95,8 @@ redis_link_is_idle(const struct redis_link *l)
 {
 	struct pollfd pfd = { .fd = l->fd, .events = POLLIN };
 
-	return poll(&pfd, 1, 0) == 0;	/* nothing comes unasked but the end */
+	/* Nothing comes unasked but the end; and what does would be taken for the next answer. */
+	return l->reader->pos == l->reader->len && poll(&pfd, 1, 0) == 0;
 }
 
 static int

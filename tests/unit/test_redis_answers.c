@@ -374,13 +374,32 @@ test_moved_to_nowhere(void **state)
 	}
 }
 
+static char fit_info[512];
+
+/* An answer that nobody has asked for is not the next one's. */
+static void
+test_answers_too_many(void **state)
+{
+	static const struct fake_rule rules[] = { { "INFO", fit_info }, { "appendfsync", ALWAYS }, { "EVALSHA", "-OOM x\r\n" },
+		{ "GET", "$-1\r\n*1\r\n:0\r\n" }, { NULL, NULL } };
+	struct err err = { .text = "" };
+	struct fake f;
+
+	(void)state;
+	snprintf(fit_info, sizeof(fit_info), "%s", fake_server_info("7.0.15", ""));
+	begin(&f, rules, 2000);
+	assert_int_equal(get(&f, &err), STORE_ABSENT);
+	assert_int_equal(put(&f, true, &err), STORE_FAILED);
+	end(&f);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fit), cmocka_unit_test(test_lost_answers), cmocka_unit_test(test_errors), cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_password_is_not_repeated), cmocka_unit_test(test_announced), cmocka_unit_test(test_nested), cmocka_unit_test(test_gone_meanwhile), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_waits_for_the_disk), cmocka_unit_test(test_sentinel),
-		cmocka_unit_test(test_moved), cmocka_unit_test(test_moved_to_nowhere),
+		cmocka_unit_test(test_moved), cmocka_unit_test(test_moved_to_nowhere), cmocka_unit_test(test_answers_too_many),
 	};
 
 	if (!ledger_has("redis://localhost")) {
