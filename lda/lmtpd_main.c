@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "config_secret.h"
 #include "fs.h"
 #include "lmtpd_notify.h"
 #include "lmtpd_server.h"
@@ -36,6 +37,8 @@ lmtpd_load(const struct lmtpd_server *server, struct config **config, struct err
 
 	if (config_load(&loaded, server->options.file, server->options.assignments, &who, geteuid(), false, err) == -1)
 		return -1;
+	if (server->system)
+		secret_free(&loaded->ledger_password);	/* a user's own process reads it again; one that talks to clients has no use for it */
 	*config = loaded;
 	return 0;
 }

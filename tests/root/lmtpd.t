@@ -130,6 +130,24 @@ matches "$(cat replies)" '^451 4\.3\.0 the user could not be looked up' 'a monit
 again() { to 9 joe@example.org && grep -q '^250 2.0.0 .*: delivered' replies; }
 ok 'other workers have taken over' wait_for 20 again
 
+# Who talks to clients does not hold what the users' processes read.
+memory() {	# memory PID: what it has written to
+	sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) rw.*/\1 \2/p' "/proc/$1/maps" | while read -r from to; do
+		dd if="/proc/$1/mem" bs=4096 skip=$((0x$from / 4096)) count=$(((0x$to - 0x$from) / 4096)) 2>/dev/null
+	done
+}
+echo 'most-s3cret-of-all' >"$D/password"
+chmod 640 "$D/password"
+start -o "ledger=redis+unix:///nowhere/s" -o "ledger-password-file=$D/password"
+for p in $server $(pgrep -P $server) $(monitors); do
+	memory "$p" >memory
+	[ -s memory ] || echo "no memory of $p"
+	! grep -qa "most-s3cret-of-all" memory || echo "$p knows the password"
+done >knowing
+is "$(cat knowing)" '' 'no process of the server itself keeps the password of the ledger'
+rm -f memory
+start
+
 # With no more rights than the unit has.
 stop_server
 caps=$(sed -n 's/^CapabilityBoundingSet=//p' "$here/../../examples/lmtp/users.conf" | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
