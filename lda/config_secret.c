@@ -1,4 +1,5 @@
 /* A password that a file holds. */
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <stdlib.h>
@@ -28,12 +29,23 @@ check_readers(const char *path, struct err *err)
 	return 0;
 }
 
+/* Only the delivery agents make sure of that from the start. */
+static void
+leave_no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
 int
 secret_read(char **secret, const char *path, struct err *err)
 {
 	size_t len, end;
-	int ret = config_file_read(path, -1, secret, &len, err);
+	int ret;
 
+	leave_no_core();
+	ret = config_file_read(path, -1, secret, &len, err);
 	if (ret <= 0)
 		return ret == -1 ? -1 : err_set(err, STATUS_CONFIG, "%s: there is no such file", path);
 	end = strcspn(*secret, "\r\n");

@@ -1,6 +1,8 @@
 /*
  * The configuration as a whole: whose file is believed, what an address can do to a path, and what the others get to see.
  */
+#include <sys/resource.h>
+
 #include "config_fixture.h"
 
 #define OTHER_UID 54321		/* nobody has it */
@@ -348,8 +350,12 @@ test_password(void **state)
 {
 	static const char *const bad[] = { "", "\n", "\ns3cret", "s3cret\nmore\n" };
 	struct fixture *f = *state;
+	struct rlimit core;
 	char longest[514];
 
+	assert_int_equal(getrlimit(RLIMIT_CORE, &core), 0);
+	core.rlim_cur = core.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_CORE, &core), 0);
 	load_password(f, "redis://h", "no such file", NULL);
 	load_password(f, "none", NULL, NULL);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -366,6 +372,8 @@ test_password(void **state)
 	load_password(f, "redis://h", "everybody can write", NULL);
 	assert_int_equal(chmod(f->path, 0640), 0);
 	load_password(f, "redis://h", NULL, "s3cret w0rd");
+	assert_int_equal(getrlimit(RLIMIT_CORE, &core), 0);
+	assert_int_equal(core.rlim_cur, 0);	/* nor does it get into a core file */
 	memset(longest, 'x', 513);
 	write_bytes(f, longest, 512);
 	assert_int_equal(chmod(f->path, 0600), 0);
