@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,28 +17,39 @@
 
 const unsigned int lmtpd_gap_bounds[LMTPD_GAPS - 1] = { 1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 5000, 30000, 120000 };
 
+struct shared {
+	atomic_bool crowded;
+	struct lmtpd_place places[];
+};
+
 static size_t
 bytes(unsigned int size)
 {
-	return sizeof(struct lmtpd_board) + size * sizeof(struct lmtpd_place);
+	return sizeof(struct shared) + size * sizeof(struct lmtpd_place);
 }
 
 struct lmtpd_board *
 lmtpd_board_new(unsigned int size)
 {
-	struct lmtpd_board *board = mmap(NULL, bytes(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct lmtpd_board *board = malloc(sizeof(*board));
+	struct shared *shared = mmap(NULL, bytes(size), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-	if (board == MAP_FAILED)
-		return NULL;
-	board->size = size;	/* all else is zero */
-	return board;
+	if (board != NULL && shared != MAP_FAILED) {
+		*board = (struct lmtpd_board){ size, &shared->crowded, shared->places };	/* they are all zero */
+		return board;
+	}
+	if (shared != MAP_FAILED)
+		munmap(shared, bytes(size));
+	free(board);
+	return NULL;
 }
 
 void
 lmtpd_board_free(struct lmtpd_board **board)
 {
 	if (*board != NULL)
-		munmap(*board, bytes((*board)->size));
+		munmap((char *)(*board)->places - offsetof(struct shared, places), bytes((*board)->size));
+	free(*board);
 	*board = NULL;
 }
 

@@ -32,10 +32,11 @@ struct lmtpd_place {
 	_Atomic uint64_t gaps[LMTPD_GAPS];	/* messages by gap; see lmtpd_gap_bounds */
 };
 
+/* What the pointers lead to is shared, and a worker that was taken over can write anything there. The rest is each process's own. */
 struct lmtpd_board {
-	atomic_bool crowded;	/* all places are busy */
 	unsigned int size;
-	struct lmtpd_place places[];
+	atomic_bool *crowded;	/* all places are busy */
+	struct lmtpd_place *places;
 };
 
 /* The upper bounds of the buckets in ms; the last bucket has none. */

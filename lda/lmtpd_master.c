@@ -118,7 +118,7 @@ fill_places(struct master *m)
 
 	while (idle < LMTPD_SPARE_MIN && m->crashes < CRASHES_MAX && start_worker(m) == 0)
 		idle++;
-	atomic_store(&board->crowded, idle == 0);
+	atomic_store(board->crowded, idle == 0);
 }
 
 static void
@@ -205,7 +205,7 @@ tell(struct master *m)
 	struct err err;
 
 	snprintf(text, sizeof(text), "%u busy, %u idle of at most %u workers%s", lmtpd_board_in(board, PLACE_BUSY),
-	    lmtpd_board_in(board, PLACE_IDLE), board->size, atomic_load(&board->crowded) ? "; connections wait" : "");
+	    lmtpd_board_in(board, PLACE_IDLE), board->size, atomic_load(board->crowded) ? "; connections wait" : "");
 	if (strcmp(text, m->said) != 0)
 		lmtpd_notify("STATUS=%s", text);
 	memcpy(m->said, text, sizeof(text));

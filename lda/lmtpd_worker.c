@@ -207,7 +207,7 @@ serve(struct lmtpd_server *server, struct lmtpd_site *site, int fd, const sigset
 		.timeout_ms = server->config->lmtp_timeout * 1000,
 		.data_timeout_ms = server->config->lmtp_data_timeout * 1000,
 	};
-	const struct lmtp_weather weather = { &stopping, &server->board->crowded, waiting };
+	const struct lmtp_weather weather = { &stopping, server->board->crowded, waiting };
 	struct lmtp_handler handler;
 	struct lmtp_io *io = malloc(sizeof(*io));
 

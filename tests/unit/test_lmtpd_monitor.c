@@ -1,5 +1,6 @@
 /* What root reads of a worker that may have been taken over, and what the worker reads of its monitor. */
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -86,6 +87,30 @@ nonsense_ends_it(void **state)
 	close(site.monitor);
 }
 
+/* The master counts by it: in memory that workers can write to, it would have root read, write and signal beyond the list of pids. */
+static void
+workers_have_no_say_in_the_size(void **state)
+{
+	struct lmtpd_board *board = lmtpd_board_new(2);
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	assert_non_null(board);
+	pid = fork();
+	if (pid == 0) {
+		atomic_store(&board->places[1].state, PLACE_BUSY);
+		board->size = 1000000;
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_int_equal(board->size, 2);
+	assert_int_equal(lmtpd_board_in(board, PLACE_BUSY), 1);
+	lmtpd_board_free(&board);
+	assert_null(board);
+}
+
 int
 main(void)
 {
@@ -93,6 +118,7 @@ main(void)
 		cmocka_unit_test(strings_end),
 		cmocka_unit_test(no_message_came),
 		cmocka_unit_test(nonsense_ends_it),
+		cmocka_unit_test(workers_have_no_say_in_the_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
