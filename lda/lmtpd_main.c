@@ -186,13 +186,13 @@ started(void *arg)
 static int
 run(struct lmtpd_server *server, struct err *err)
 {
-	int ready = -1, pid_fd = -1;
+	int ready = -1;
 
 	server->system = geteuid() == 0 && server->options.user == NULL;
 	name_host(server);
 	if (open_sockets(server, err) == -1 || process_clean_environment(err) == -1 || chdir("/") == -1)
 		return -1;
-	if (server->options.pid_file != NULL && (pid_fd = open_pid_file(server->options.pid_file, err)) == -1)
+	if (server->options.pid_file != NULL && (server->pid_file = open_pid_file(server->options.pid_file, err)) == -1)
 		return -1;
 	if (become_user(server, err) == -1 || lmtpd_load(server, &server->config, err) == -1 ||
 	    lmtpd_low_user(server, server->config, &server->low, err) == -1)
@@ -202,7 +202,7 @@ run(struct lmtpd_server *server, struct err *err)
 		return err_sys(err, "start workers", NULL);
 	if (!server->options.foreground && (ready = go_to_background(err)) == -1)
 		return -1;
-	if (pid_fd != -1 && write_pid(pid_fd, server->options.pid_file, err) == -1)
+	if (server->pid_file != -1 && write_pid(server->pid_file, server->options.pid_file, err) == -1)
 		return -1;
 	return lmtpd_master(server, started, &ready, err);
 }
@@ -230,7 +230,7 @@ release(struct lmtpd_server *server)
 int
 main(int argc, char **argv)
 {
-	struct lmtpd_server server = { .sockets = { .fds = { -1 } }, .wake = { -1, -1 } };
+	struct lmtpd_server server = { .sockets = { .fds = { -1 } }, .wake = { -1, -1 }, .pid_file = -1 };
 	struct err err = { .status = STATUS_TEMP, .text = "no folder to be in" };
 	const char *passed = getenv("LISTEN_FDS");
 	long sockets = passed != NULL ? strtol(passed, NULL, 10) : 0;

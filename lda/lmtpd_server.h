@@ -42,6 +42,7 @@ struct lmtpd_server {
 	struct user *low;		/* whom workers become if recipients are users of this system */
 	struct lmtpd_sockets sockets;
 	struct lmtpd_board *board;
+	int pid_file;			/* the master's alone: with it, a worker could tell root whom to stop; -1: none */
 	int wake[2];			/* workers write a byte into [1] when their state has changed; [0] is the master's */
 };
 

@@ -272,6 +272,8 @@ lmtpd_worker(struct lmtpd_server *server, struct lmtpd_place *place, pid_t maste
 	listening = server->sockets.fds;
 	set_signals(&waiting);
 	close(server->wake[0]);
+	if (server->pid_file != -1)
+		close(server->pid_file);
 	if (lmtpd_site_open(&site, &err) == -1 || give_up_root(server, &site, &err) == -1) {
 		exit_report(EXIT_TEMPORARY, err.text);
 		_exit(EXIT_TEMPORARY);

@@ -173,6 +173,8 @@ is $? 0 'without -F the command ends'
 ok 'when the server accepts connections' python3 "$talk" ready "$D/s"
 is "$(cat out err)" '' 'it says nothing'
 pid=$(cat pid)
+held() { for p in $(pgrep -P "$pid"); do find "/proc/$p/fd" -lname "$D/$1"; done; }
+is "$(held pid)" '' 'no worker can write to its pid file'
 "$BUILD/dedup-lmtpd" -l "unix:$D/t" -c "$D/conf" -p "$D/pid" 2>err
 is $? 75 'its pid file is taken'
 kill -HUP "$pid"
