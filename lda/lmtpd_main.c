@@ -142,7 +142,7 @@ write_pid(int fd, const char *path, struct err *err)
 	return fs_write(fd, text, (size_t)n, NULL, path, err);
 }
 
-/* The command ends when connections are accepted, with 0, or when that failed. Returns the descriptor to say so, or -1. */
+/* The command ends when clients can connect, with 0, or when that failed. Returns the descriptor to say so, or -1. */
 static int
 go_to_background(struct err *err)
 {

@@ -290,9 +290,9 @@ lmtpd_master(struct lmtpd_server *server, void (*started)(void *arg), void *arg,
 	if (open_log(&m.log, server, server->config, err) == -1)
 		goto done;
 	set_signals(&m);
-	fill_places(&m);
 	say(&m, "started");
 	started(arg);
+	fill_places(&m);
 	lmtpd_notify("READY=1");
 	work(&m);
 	say(&m, "stopping");

@@ -56,7 +56,8 @@ int lmtpd_low_user(const struct lmtpd_server *server, const struct config *confi
 /* What %-variables a virtual recipient has, for a check or to see what does not depend on them: give it two names. */
 struct identity lmtpd_sample(bool system, const char *address);
 
-/* Be the master until a signal ends it and all workers have ended. started is called once connections are accepted. Returns 0 or -1. */
+/* Be the master until a signal ends it and all workers have ended. started is called when clients can connect, before
+ * there are workers, who would keep the terminal. Returns 0 or -1. */
 int lmtpd_master(struct lmtpd_server *server, void (*started)(void *arg), void *arg, struct err *err);
 
 /* Be a worker at this place; in a child of the master. */

@@ -175,6 +175,7 @@ is "$(cat out err)" '' 'it says nothing'
 pid=$(cat pid)
 held() { for p in $(pgrep -P "$pid"); do find "/proc/$p/fd" -lname "$D/$1"; done; }
 is "$(held pid)" '' 'no worker can write to its pid file'
+is "$(held out) $(held err)" ' ' 'or keeps what the command wrote to: who reads that sees its end'
 "$BUILD/dedup-lmtpd" -l "unix:$D/t" -c "$D/conf" -p "$D/pid" 2>err
 is $? 75 'its pid file is taken'
 kill -HUP "$pid"
