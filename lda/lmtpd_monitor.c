@@ -47,7 +47,8 @@ receive(int from, struct lmtpd_request *request, int *fd)
 {
 	union passed passed;
 	struct iovec iov = { request, sizeof(*request) };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &passed, .msg_controllen = sizeof(passed) };
+	/* CMSG_SPACE() is room for two */
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &passed, .msg_controllen = CMSG_LEN(sizeof(int)) };
 	const struct cmsghdr *c;
 	ssize_t n;
 

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -87,6 +88,38 @@ nonsense_ends_it(void **state)
 	close(site.monitor);
 }
 
+/* Two descriptors at once, of which only one could be closed: then they would pile up, in each child that becomes a user as well. */
+static void
+more_descriptors_are_not_kept(void **state)
+{
+	struct lmtpd_site site = make_site();
+	struct lmtpd_request q = { .kind = REQUEST_FIND, .user = "root" };
+	struct lmtpd_reply reply;
+	union { struct cmsghdr align; char room[CMSG_SPACE(2 * sizeof(int))]; } passed;
+	struct iovec iov = { &q, sizeof(q) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &passed, .msg_controllen = sizeof(passed) };
+	struct pollfd end;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	memset(&passed, 0, sizeof(passed));
+	CMSG_FIRSTHDR(&msg)->cmsg_level = SOL_SOCKET;
+	CMSG_FIRSTHDR(&msg)->cmsg_type = SCM_RIGHTS;
+	CMSG_FIRSTHDR(&msg)->cmsg_len = CMSG_LEN(2 * sizeof(int));
+	memcpy(CMSG_DATA(CMSG_FIRSTHDR(&msg)), (const int[]){ ends[1], ends[1] }, 2 * sizeof(int));
+	assert_int_equal(sendmsg(site.monitor, &msg, 0), sizeof(q));
+	close(ends[1]);
+	assert_int_equal(recv(site.monitor, &reply, sizeof(reply), 0), sizeof(reply));
+	q.user[0] = '\0';		/* once more: it closes what came with a request after it has answered */
+	assert_int_equal(send(site.monitor, &q, sizeof(q), 0), sizeof(q));
+	assert_int_equal(recv(site.monitor, &reply, sizeof(reply), 0), sizeof(reply));
+	end = (struct pollfd){ .fd = ends[0], .events = POLLIN };
+	assert_int_equal(poll(&end, 1, 0), 1);
+	close(ends[0]);
+	close(site.monitor);
+}
+
 /* The master counts by it: in memory that workers can write to, it would have root read, write and signal beyond the list of pids. */
 static void
 workers_have_no_say_in_the_size(void **state)
@@ -118,6 +151,7 @@ main(void)
 		cmocka_unit_test(strings_end),
 		cmocka_unit_test(no_message_came),
 		cmocka_unit_test(nonsense_ends_it),
+		cmocka_unit_test(more_descriptors_are_not_kept),
 		cmocka_unit_test(workers_have_no_say_in_the_size),
 	};
 
