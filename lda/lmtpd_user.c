@@ -55,11 +55,13 @@ deliver_as(struct lmtpd_site *site, const struct user *user, const struct lmtpd_
 	int ret = -1;
 
 	if (user_become(user, &err) == 0 &&
-	    config_load(&config, site->file, site->assignments, &who, user->uid, site->file == NULL, &err) == 0 &&
-	    read_message(site, config, message, &err) == 0) {
+	    config_load(&config, site->file, site->assignments, &who, user->uid, site->file == NULL, &err) == 0) {
+		exit_after((unsigned int)config->time_limit);
+		ret = read_message(site, config, message, &err);
+	}
+	if (ret == 0) {
 		site->one_log = false;	/* the user's own */
 		lmtpd_deliver(site, config, &d, outcome);
-		ret = 0;
 	} else
 		strlcpy(outcome->text, err.text, sizeof(outcome->text));
 	config_free(&config);

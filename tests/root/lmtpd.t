@@ -95,6 +95,20 @@ to 6 joe@example.org ann@example.org
 is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered duplicate ' 'again: delivered, a duplicate'
 rm /home/joe/.dedup-lda.conf
 
+# A large message on a slow disk takes its time, which is as long as the user's configuration says.
+if can_trace; then
+	echo 'time-limit = 1s' | conf joe
+	stop_server
+	strace -D -f -o trace.out -e trace=pread64 -e inject=pread64:delay_enter=3000000:when=1 "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" 2>server.err &
+	server=$!
+	wait_for 10 python3 "$talk" ready "$D/s"
+	to slow joe@example.org ann@example.org
+	matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'time-limit counts while the message is read' || diag "$(cat replies)" "$(cat trace.out)"
+	rm /home/joe/.dedup-lda.conf
+else
+	skip 'time-limit counts while the message is read' 'strace can not trace here'
+fi
+
 # Who talks to clients is nobody in particular, and has a monitor that may become others.
 stop_server
 "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -o lmtp-user=bob 2>err
