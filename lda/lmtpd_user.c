@@ -76,6 +76,7 @@ child(struct lmtpd_site *site, const struct user *user, const struct lmtpd_reque
 	exit_on_signals();
 	signal(SIGTERM, SIG_IGN);	/* the server may stop: what was accepted is delivered */
 	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);	/* as in a worker */
 	exit_after(STARTUP_LIMIT);
 	if (deliver_as(site, user, q, message, &outcome) == -1) {
 		struct log_line line = { .len = 0 };

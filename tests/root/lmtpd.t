@@ -87,6 +87,9 @@ ok "joe's delivery waits for a lock" wait_for 10 joes
 is "$(grep ^Uid "/proc/$(head -n 1 pids)/status" | tr -s '\t' ' ')" 'Uid: 60001 60001 60001 60001' 'in a process that is joe for good'
 is "$(grep ^Groups "/proc/$(head -n 1 pids)/status" | tr -s '\t' ' ' | sed 's/ $//')" 'Groups: 60001 60100' 'with all groups of joe'
 is "$(find "/proc/$(head -n 1 pids)/fd" -lname 'socket:*' | wc -l)" 0 'and without a socket of the server'
+pkill -HUP -u joe -x dedup-lmtpd
+ended() { ! joes; }
+ok 'a reload that is sent to all does not end it' not wait_for 1 ended
 pkill -9 -u joe -x dedup-lmtpd
 wait $client
 matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'killed: 451, and the next recipient has it' || diag "$(cat replies)"
