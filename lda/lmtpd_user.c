@@ -4,6 +4,7 @@
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "lmtpd_monitor.h"
 
 #define STARTUP_LIMIT 60U	/* s, until the user's configuration says time-limit */
+#define LOOK_MS 1000		/* how often to look whether the child was stopped */
 
 /* The message, from its beginning, whoever else reads the same file. */
 struct beginning {
@@ -92,6 +94,18 @@ child(struct lmtpd_site *site, const struct user *user, const struct lmtpd_reque
 	_exit(0);
 }
 
+/* A user may stop the own process, and then no time limit ends it. That is as good as kill -9, which every step allows for. */
+static void
+await_outcome(int fd, pid_t pid)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	siginfo_t info = { .si_pid = 0 };
+
+	while (poll(&pfd, 1, LOOK_MS) <= 0)
+		if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == pid)
+			(void)kill(pid, SIGKILL);
+}
+
 /* What a process of a user says is believed about that user's mailbox and nothing else. */
 static void
 read_outcome(int fd, struct lmtpd_outcome *outcome)
@@ -133,9 +147,11 @@ lmtpd_child_deliver(struct lmtpd_site *site, const struct user *user, const stru
 		child(site, user, request, message, fds[1]);
 	}
 	close(fds[1]);
-	if (pid > 0)
+	if (pid > 0) {
+		await_outcome(fds[0], pid);
 		read_outcome(fds[0], outcome);
-	else
+		(void)kill(pid, SIGKILL);	/* its last word was that, or it is dead; it may have been stopped since */
+	} else
 		strlcpy(outcome->text, "no process for the delivery", sizeof(outcome->text));
 	close(fds[0]);
 	while (pid > 0 && waitpid(pid, &status, 0) == -1 && errno == EINTR)

@@ -93,6 +93,14 @@ ok 'a reload that is sent to all does not end it' not wait_for 1 ended
 pkill -9 -u joe -x dedup-lmtpd
 wait $client
 matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'killed: 451, and the next recipient has it' || diag "$(cat replies)"
+to 6 joe@example.org ann@example.org &
+client=$!
+wait_for 10 joes
+as joe kill -STOP "$(cat pids)"
+ok 'joe stops it: it is ended' wait_for 20 ended
+kill -CONT "$(cat pids)" 2>err
+wait $client
+matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'and the next recipient is served' || diag "$(cat replies)"
 kill $locker
 to 6 joe@example.org ann@example.org
 is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered duplicate ' 'again: delivered, a duplicate'
