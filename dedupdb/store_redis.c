@@ -74,12 +74,14 @@ look_up_all(struct redis *r)
 {
 	struct redis_node *node;
 	bool known = true;
+	int64_t left;
 	size_t i;
 
 	for (i = 0; i < r->n_nodes; i++) {
 		node = r->nodes[i];
-		if (node->addresses.n == 0 && r->lookup != NULL && clock_ms() < r->deadline_ms)
-			(void)r->lookup(&node->addresses, node->host.name, node->host.port, (int)(r->deadline_ms - clock_ms()), NULL);
+		left = r->deadline_ms - clock_ms();
+		if (node->addresses.n == 0 && r->lookup != NULL && left > 0)
+			(void)r->lookup(&node->addresses, node->host.name, node->host.port, (int)left, NULL);
 		known = known && node->addresses.n > 0;
 	}
 	return known;
