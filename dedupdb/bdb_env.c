@@ -17,6 +17,7 @@
 #define LOG_BYTES (1024 * 1024)
 #define BAD_KEPT 2
 #define LOG_NAME "env/log.%010u"
+#define NO_LOG UINT32_MAX
 #define MAGIC_OFFSET 12	/* after the place in the log and the page's number */
 
 /* Trouble of the machine, not of the data: a repair would not help, and setting the ledger aside would lose it for nothing. EIO is among
@@ -137,6 +138,12 @@ bdb_is_log(const char *name)
 	return strncmp(name, "log.", 4) == 0;
 }
 
+static uint32_t
+log_number(const char *name)
+{
+	return (uint32_t)strtoul(name + strlen("log."), NULL, 10);
+}
+
 bool
 bdb_is_data(const char *name)
 {
@@ -206,16 +213,17 @@ is_foreign(int env, const char *name)
 }
 
 /* Regions that may be damaged must not be mapped, not even to be removed, as Berkeley DB's own recovery would. A database without
- * any log can't be recovered. */
+ * any log can't be recovered. *first is the number of the oldest log file, or NO_LOG. */
 static int
-prepare_recovery(struct bdb *b, struct err *err)
+prepare_recovery(struct bdb *b, uint32_t *first, struct err *err)
 {
-	bool log = false, database = false;
+	bool database = false;
 	struct dirent *entry;
 	const char *name;
 	DIR *dir;
 	int failed = 0, fd = open_env_folder(b, err);
 
+	*first = NO_LOG;
 	if (fd == -1)
 		return -1;
 	dir = fdopendir(fd);
@@ -227,7 +235,8 @@ prepare_recovery(struct bdb *b, struct err *err)
 	errno = 0;
 	while (failed == 0 && (entry = readdir(dir)) != NULL) {
 		name = entry->d_name;
-		log = log || bdb_is_log(name);
+		if (bdb_is_log(name) && log_number(name) < *first)
+			*first = log_number(name);
 		database = database || strcmp(name, BDB_FILE) == 0;
 		if ((is_region(name) || strcmp(name, "DB_CONFIG") == 0) && unlinkat(fd, name, 0) == -1 && !is_strange(fd, name))
 			failed = err_sys(err, "remove file in", b->env_path);
@@ -246,7 +255,7 @@ prepare_recovery(struct bdb *b, struct err *err)
 	closedir(dir);
 	if (failed == -1)
 		return -1;
-	if (database && !log)
+	if (database && *first == NO_LOG)
 		return err_set(err, STATUS_CORRUPT, "ledger %s: its log files are gone", b->path);
 	return 0;
 }
@@ -318,10 +327,29 @@ open_database(struct bdb *b, bool create, struct err *err)
 	return ret == 0 ? 0 : (bdb_fail(b, "open database", ret, err), -1);
 }
 
-/* Where the log ends before a recovery adds to it: an environment of its own, in this process's memory, only reads it. */
+/* Where the first record is that can be read; file 0 if there is none. */
 static int
-find_log_end(struct bdb *b, DB_LSN *end, struct err *err)
+log_begin(DB_ENV *env, DB_LSN *begin)
 {
+	DB_LOGC *cursor;
+	DBT record = { .data = NULL };
+	int r, ret = env->log_cursor(env, &cursor, 0);
+
+	*begin = (DB_LSN){ .file = 0 };
+	if (ret != 0)
+		return ret;
+	ret = cursor->get(cursor, begin, &record, DB_FIRST);
+	r = cursor->close(cursor, 0);
+	return ret != 0 && ret != DB_NOTFOUND ? ret : r;
+}
+
+/* Where the log ends before a recovery adds to it: an environment of its own, in this process's memory, only reads it. A recovery starts at
+ * the last checkpoint that it finds: if the file with that one has lost its content, it would pass over what came later, now and each time
+ * again, without a word. */
+static int
+find_log_end(struct bdb *b, uint32_t first, DB_LSN *end, struct err *err)
+{
+	DB_LSN begin = { .file = 0 };
 	DB_ENV *env;
 	int r, ret = create_environment(b, &env, true);
 
@@ -329,10 +357,16 @@ find_log_end(struct bdb *b, DB_LSN *end, struct err *err)
 		ret = env->open(env, b->env_path, DB_CREATE | DB_PRIVATE | DB_INIT_LOG, 0600);
 		if (ret == 0)
 			ret = log_end(env, end);
+		if (ret == 0)
+			ret = log_begin(env, &begin);
 		r = env->close(env, 0);
 		ret = ret != 0 ? ret : r;
 	}
-	return ret == 0 ? 0 : (bdb_fail(b, "find the log's end", ret, err), -1);
+	if (ret != 0)
+		return bdb_fail(b, "find the log's end", ret, err), -1;
+	if (first < end->file && begin.file != first)
+		return err_set(err, STATUS_CORRUPT, "ledger %s: its log has lost its beginning", b->path);
+	return 0;
 }
 
 /* Berkeley DB itself would refuse a page from after the log's end only when it writes it, which may be long after; and it goes round in
@@ -353,17 +387,18 @@ int
 bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 {
 	bool recover = how != BDB_AS_IT_IS;
+	uint32_t first;
 	DB_LSN end;
 
 	b->complaint[0] = '\0';
 	b->transient = false;
-	if (recover && prepare_recovery(b, err) == -1)
+	if (recover && prepare_recovery(b, &first, err) == -1)
 		return -1;
 	if (recover && bdb_is_full(b->lock))
 		return bdb_fail(b, "recover", ENOSPC, err), -1;
 	if (!recover && check_env_folder(b, err) == -1)		/* a link's target may be damaged, or out of a sandbox's reach */
 		return -1;
-	if (recover && find_log_end(b, &end, err) == -1)
+	if (recover && find_log_end(b, first, &end, err) == -1)
 		return -1;
 	if (open_environment(b, recover, err) == -1 || open_database(b, recover, err) == -1)
 		return -1;
