@@ -165,9 +165,9 @@ echo 'most-s3cret-of-all' >"$D/password"
 chmod 640 "$D/password"
 start -o "ledger=redis+unix:///nowhere/s" -o "ledger-password-file=$D/password"
 for p in $server $(pgrep -P $server) $(monitors); do
-	memory "$p" >memory
-	[ -s memory ] || echo "no memory of $p"
-	! grep -qa "most-s3cret-of-all" memory || echo "$p knows the password"
+	memory "$p" >image
+	[ -s image ] || echo "no memory of $p"
+	! grep -qa "most-s3cret-of-all" image || echo "$p knows the password"
 done >knowing
 is "$(cat knowing)" '' 'no process of the server itself keeps the password of the ledger'
 rm -f memory
