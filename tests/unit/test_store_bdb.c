@@ -257,6 +257,45 @@ test_log_goes_on(void **state)
 	assert_int_equal(f->notices, 0);
 }
 
+static bool
+is_there(const struct fixture *f, unsigned int log, char path[256])
+{
+	char name[32];
+	struct stat st;
+
+	snprintf(name, sizeof(name), "env/log.%010u", log);
+	path_of(f, name, path);
+	return stat(path, &st) == 0;
+}
+
+/* The last checkpoint is in a log file that has lost its content, and the log goes on in another one: what comes after the damage survives
+ * a recovery. */
+static void
+test_log_without_its_checkpoint(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+	char path[256];
+	unsigned int older, n = 0;
+	int i;
+
+	for (older = 0; !is_there(f, older, path) && n < 20000; older++) {
+		while (!is_there(f, older + 2, path) && n < 20000)
+			deliver_one(f, n++, NOW);
+		for (i = 0; i < 20; i++)
+			deliver_one(f, n++, NOW);
+	}
+	ledger_close(&f->ledger);
+	assert_int_equal(truncate(path, 0), 0);
+	remove_regions(f);	/* only a recovery reads that file */
+	fixture_open(f);
+	deliver_one(f, n, NOW);
+	ledger_close(&f->ledger);
+	remove_regions(f);
+	fixture_open(f);
+	claim_as(f, n, NOW, CLAIM_DUPLICATE, &claim);
+}
+
 /* An older environment that is whole is as good as it was then. */
 static void
 test_older_environment(void **state)
@@ -476,6 +515,7 @@ main(void)
 		BDB(test_pages_of_zeroes),
 		BDB(test_each_page_damaged),
 		BDB(test_log_goes_on),
+		BDB(test_log_without_its_checkpoint),
 		BDB(test_older_environment),
 		BDB(test_fifo_in_place_of_a_file),
 		BDB(test_killed_at_work),
