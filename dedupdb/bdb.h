@@ -9,7 +9,7 @@
  * So Berkeley DB's own shared locks and mutexes are never left held for anybody, which is what hangs or loses records in its other
  * modes when processes are killed.
  *
- * At rest the files are sealed: the header knows the inodes, sizes and times of the region files, the database and the last log file. If
+ * At rest the files are sealed: the header knows the inodes, sizes and times of the region files, the database and the log files. If
  * one is not exactly as we left it (deleted, restored from a backup, overwritten), the section starts with a recovery: damage is found
  * before anything is recorded on top of it. A region file is never mapped then, since Berkeley DB crashes on damaged ones; it is made
  * again. After a recovery no page of the database may be from after the log's end. If one is, the log has been cut or replaced: new
@@ -161,11 +161,13 @@ bdb_is_bad(const char *name)
 }
 /* Move a damaged environment out of the way; keeps the newest two. */
 int bdb_env_set_aside(struct bdb *b, struct err *err);
-/* What the first *count region files, or with *count == 0 all there are, which are then counted, the database and the last log file look
- * like now; 0 when one is not there. */
-uint64_t bdb_env_seal(const struct bdb *b, uint32_t *count);
+/* What the first *count region files, or with *count == 0 all there are, which are then counted, the database and the log files look like
+ * now; 0 when one is not there. */
+uint64_t bdb_seal(const struct bdb *b, uint32_t *count);
 /* Note in the header which the last log file is, for the seal. */
-void bdb_env_note_log(struct bdb *b);
+void bdb_seal_note_log(struct bdb *b);
+/* Where the next record of the log will be; returns what Berkeley DB does. */
+int bdb_log_end(DB_ENV *env, DB_LSN *end);
 
 /* The counters, read in a transaction and perhaps changed. Functions return what Berkeley DB does. */
 struct bdb_counters {

@@ -16,7 +16,6 @@
 #define CACHE_BYTES (512 * 1024)
 #define LOG_BYTES (1024 * 1024)
 #define BAD_KEPT 2
-#define LOG_NAME "env/log.%010u"
 #define NO_LOG UINT32_MAX
 #define MAGIC_OFFSET 12	/* after the place in the log and the page's number */
 
@@ -59,71 +58,6 @@ bdb_fail(struct bdb *b, const char *op, int ret, struct err *err)
 	err_set(err, transient ? STATUS_TEMP : STATUS_CORRUPT, "ledger %s: %s: %s%s%s", b->path, op, db_strerror(ret),
 	    b->complaint[0] != '\0' ? ": " : "", b->complaint);
 	return STORE_FAILED;
-}
-
-/* Fold what a file looks like into the seal. */
-static bool
-seal_file(const struct bdb *b, const char *name, uint64_t *seal)
-{
-	uint64_t parts[4];
-	struct stat st;
-	size_t i;
-
-	if (fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		return false;
-	parts[0] = (uint64_t)st.st_ino;
-	parts[1] = (uint64_t)st.st_size;
-	parts[2] = (uint64_t)st.st_mtim.tv_sec;
-	parts[3] = (uint64_t)st.st_mtim.tv_nsec;
-	for (i = 0; i < 4; i++)
-		*seal = (*seal ^ parts[i]) * 0x100000001b3ULL + 1;
-	return true;
-}
-
-uint64_t
-bdb_env_seal(const struct bdb *b, uint32_t *count)
-{
-	uint64_t seal = 0;
-	char name[32];
-	uint32_t i;
-
-	for (i = 0; *count == 0 || i < *count; i++) {
-		snprintf(name, sizeof(name), "env/__db.%03u", i + 1);
-		if (!seal_file(b, name, &seal))
-			break;
-	}
-	if (*count == 0)
-		*count = i;
-	snprintf(name, sizeof(name), LOG_NAME, b->header.log);
-	return i == *count && seal_file(b, "env/" BDB_FILE, &seal) && seal_file(b, name, &seal) ? seal : 0;
-}
-
-static int
-log_end(DB_ENV *env, DB_LSN *end)
-{
-	DB_LOG_STAT *st;
-	int ret = env->log_stat(env, &st, 0);
-
-	if (ret != 0)
-		return ret;
-	*end = (DB_LSN){ .file = st->st_cur_file, .offset = st->st_cur_offset };
-	free(st);
-	return 0;
-}
-
-void
-bdb_env_note_log(struct bdb *b)
-{
-	DB_LSN end = { .file = 0 };
-	struct stat st;
-	char name[32];
-
-	(void)log_end(b->env, &end);
-	/* Its first records may be in shared memory only, and the file not be there yet. */
-	snprintf(name, sizeof(name), LOG_NAME, end.file);
-	if (end.file > 1 && fstatat(b->dir, name, &st, AT_SYMLINK_NOFOLLOW) == -1)
-		end.file--;
-	b->header.log = end.file;	/* 0: no such file, so the next section recovers */
 }
 
 static bool
@@ -356,7 +290,7 @@ find_log_end(struct bdb *b, uint32_t first, DB_LSN *end, struct err *err)
 	if (ret == 0) {
 		ret = env->open(env, b->env_path, DB_CREATE | DB_PRIVATE | DB_INIT_LOG, 0600);
 		if (ret == 0)
-			ret = log_end(env, end);
+			ret = bdb_log_end(env, end);
 		if (ret == 0)
 			ret = log_begin(env, &begin);
 		r = env->close(env, 0);

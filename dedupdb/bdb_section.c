@@ -247,7 +247,7 @@ is_this_boot(const struct bdb *b)
 static bool
 is_sealed(struct bdb *b)
 {
-	return b->header.seal != 0 && b->header.regions != 0 && b->header.seal == bdb_env_seal(b, &b->header.regions);
+	return b->header.seal != 0 && b->header.regions != 0 && b->header.seal == bdb_seal(b, &b->header.regions);
 }
 
 const char *
@@ -338,7 +338,7 @@ static void
 finish_work(struct bdb *b, bool good, bool damaged)
 {
 	if (good)
-		bdb_env_note_log(b);
+		bdb_seal_note_log(b);
 	if (good && b->closing && bdb_env_close(b) == -1)
 		good = false;
 	b->working = false;
@@ -346,7 +346,7 @@ finish_work(struct bdb *b, bool good, bool damaged)
 		b->distrust = false;
 		b->header.dirty = 0;
 		b->header.failures = 0;
-		b->header.seal = bdb_env_seal(b, &b->header.regions);
+		b->header.seal = bdb_seal(b, &b->header.regions);
 	} else {
 		bdb_env_abandon(b);	/* it is recovered before anybody uses it again */
 		if (damaged)

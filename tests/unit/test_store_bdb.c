@@ -296,6 +296,29 @@ test_log_without_its_checkpoint(void **state)
 	claim_as(f, n, NOW, CLAIM_DUPLICATE, &claim);
 }
 
+/* A log file that is not the last one any more is damaged at rest: that is found out before anything new is recorded. */
+static void
+test_older_log_damaged(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+	char path[256], last[256];
+	unsigned int n = 0;
+
+	while (!is_there(f, 2, last) && n < 20000)
+		deliver_one(f, n++, NOW);
+	deliver_one(f, n++, NOW);
+	ledger_close(&f->ledger);
+	assert_true(is_there(f, 1, path));
+	overwrite(path, 4096);
+	fixture_open(f);
+	deliver_one(f, n, NOW);
+	ledger_close(&f->ledger);
+	remove_regions(f);
+	fixture_open(f);
+	claim_as(f, n, NOW, CLAIM_DUPLICATE, &claim);
+}
+
 /* An older environment that is whole is as good as it was then. */
 static void
 test_older_environment(void **state)
@@ -516,6 +539,7 @@ main(void)
 		BDB(test_each_page_damaged),
 		BDB(test_log_goes_on),
 		BDB(test_log_without_its_checkpoint),
+		BDB(test_older_log_damaged),
 		BDB(test_older_environment),
 		BDB(test_fifo_in_place_of_a_file),
 		BDB(test_killed_at_work),
