@@ -37,6 +37,7 @@
 #include "lib/scenes.h"
 
 #define SHOWN 20	/* failures per scene and worker */
+#define TEAMS 6		/* a delivery that waits a second for a lock leaves the processor to the others */
 #define TEMPORARY 75
 
 /* What became of one of them. */
@@ -50,6 +51,8 @@ struct outcome {
 
 static struct harness options = { HARNESS_DEFAULTS };
 static const char *only_errors, *only_policy;
+static const char *const policies[] = { "deliver", "defer" };
+#define POLICIES (sizeof(policies) / sizeof(policies[0]))
 
 /* The loader's calls are not ours: main() has begun with this one. */
 static bool
@@ -237,24 +240,25 @@ try_job(struct world *w, struct tally *t, const struct job *job, bool defers)
 		check_in_the_end(w, t, &o, excuse);
 }
 
+/* What the workers of a team play. */
+struct part {
+	const struct scene *scene;
+	const char *policy;
+	unsigned int team;
+	struct jobs jobs;
+};
+
 static void
-make_world(struct world *w, const struct scene *scene, unsigned int worker, const char *policy)
+make_world(struct world *w, const struct part *part, unsigned int worker)
 {
 	const char *more[] = { NULL, "lock-timeout=1s", NULL };
 	char folder[PATH_MAX], setting[64];
 
-	snprintf(setting, sizeof(setting), "on-ledger-failure=%s", policy);
+	snprintf(setting, sizeof(setting), "on-ledger-failure=%s", part->policy);
 	more[0] = setting;
-	snprintf(folder, sizeof(folder), "%s/fault.%u", options.folder, worker);
-	world_make(w, scene, folder, options.build, options.wrong, more);
+	snprintf(folder, sizeof(folder), "%s/fault.%u.%u", options.folder, part->team, worker);
+	world_make(w, part->scene, folder, options.build, options.wrong, more);
 }
-
-/* What all workers play. */
-struct part {
-	const struct scene *scene;
-	const char *policy;
-	struct jobs jobs;
-};
 
 static void
 work(const void *arg, unsigned int worker, struct tally *t)
@@ -265,7 +269,7 @@ work(const void *arg, unsigned int worker, struct tally *t)
 	size_t i;
 
 	crew_stay(worker);
-	make_world(&w, part->scene, worker, part->policy);
+	make_world(&w, part, worker);
 	for (i = crew_first(&options, worker); i < part->jobs.len; i += crew_step(&options)) {
 		if (!options.all && t->count[COUNT_POINTS] - t->count[COUNT_ONE] - t->count[COUNT_EXCUSED] >= SHOWN)
 			break;
@@ -283,17 +287,17 @@ is_good(const struct tally *t)
 }
 
 static bool
-play_policy(const struct scene *scene, const char *policy)
+play_policy(const struct scene *scene, const char *policy, unsigned int team)
 {
 	static const enum count printed[] = { COUNT_POINTS, COUNT_MISSED, COUNT_ONE, COUNT_EXIT75, COUNT_EXCUSED, COUNT_ASIDE,
 		COUNT_LOST, COUNT_DOUBLED, COUNT_TORN, COUNT_DAMAGED, COUNT_HUNG, COUNT_CODE };
-	struct part part = { .scene = scene, .policy = policy };
+	struct part part = { .scene = scene, .policy = policy, .team = team };
 	struct tally sum;
 	struct world w;
 	long began = now_ms();
 	bool whole;
 
-	make_world(&w, scene, options.workers, policy);
+	make_world(&w, &part, options.workers);
 	plan(&part.jobs, &w);
 	world_free(&w);
 	whole = tally_workers(options.workers, work, &part, &sum);
@@ -306,21 +310,19 @@ play_policy(const struct scene *scene, const char *policy)
 }
 
 static bool
-play(const struct scene *scene)
+play(size_t i, unsigned int team, void *arg)
 {
-	static const char *const policies[] = { "deliver", "defer" };
-	bool good = true;
-	size_t i;
-
-	for (i = 0; i < 2; i++)
-		if (only_policy == NULL || strcmp(only_policy, policies[i]) == 0)
-			good = play_policy(scene, policies[i]) && good;
-	return good;
+	(void)arg;
+	return play_policy(&scenes[i / POLICIES], policies[i % POLICIES], team);
 }
 
 static bool
-is_played(const struct scene *scene)
+is_played(size_t i)
 {
+	const struct scene *scene = &scenes[i / POLICIES];
+
+	if (only_policy != NULL && strcmp(only_policy, policies[i % POLICIES]) != 0)
+		return false;
 	if (scene->beside != BESIDE_NOTHING || scene->tool != NULL)
 		return false;
 	if (scene->options[1] != NULL && strncmp(scene->options[1], "on-ledger-failure", 17) == 0)
@@ -328,6 +330,12 @@ is_played(const struct scene *scene)
 	if (options.only != NULL)
 		return strstr(scene->name, options.only) != NULL;
 	return !options.quick || (scene->quick && scene->target == CRASH_NEVER);
+}
+
+static void
+name(size_t i, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s, %s", scenes[i / POLICIES].name, policies[i % POLICIES]);
 }
 
 int
@@ -339,6 +347,7 @@ main(int argc, char **argv)
 		HARNESS_OPTIONS(&options), { 0 },
 	};
 	const struct command command = { "fault", "folder", table, 1 };
+	const struct crew_scenes runs = { .len = scenes_len * POLICIES, .is_played = is_played, .name = name, .play = play, .teams = TEAMS };
 
 	harness_read(&options, &command, argc, argv);
 	if (options.quick && only_errors == NULL)
@@ -348,6 +357,6 @@ main(int argc, char **argv)
 		return 0;
 	}
 	if (options.wrong != NULL)
-		return play_policy(&scene_of_wrong, "defer") ? 0 : 1;
-	return scenes_play(&options, is_played, play) ? 0 : 1;
+		return play_policy(&scene_of_wrong, "defer", 0) ? 0 : 1;
+	return crew_scenes(&options, &runs) ? 0 : 1;
 }

@@ -97,6 +97,7 @@ bool
 crew_scenes(const struct harness *h, const struct crew_scenes *scenes)
 {
 	struct scenes_work w = { .h = h, .scenes = scenes };
+	unsigned int teams = scenes->teams, of = teams > 0 ? 1 : h->share.of, number = teams > 0 ? 0 : h->share.number;
 	size_t i, played = 0;
 	bool good;
 
@@ -105,9 +106,9 @@ crew_scenes(const struct harness *h, const struct crew_scenes *scenes)
 		die("calloc");
 	w.next = crew_memory(sizeof(*w.next));
 	for (i = 0; i < scenes->len; i++)
-		if (scenes->is_played(i) && played++ % h->share.of == h->share.number)
+		if (scenes->is_played(i) && played++ % of == number)
 			w.mine[w.len++] = i;
-	good = crew_run(h->workers, take_scenes, &w);
+	good = crew_run(teams > 0 ? teams : h->workers, take_scenes, &w);
 	munmap(w.next, sizeof(*w.next));
 	free(w.mine);
 	return good;

@@ -1,8 +1,9 @@
 /*
  * Workers: processes that divide the work of a harness among them, and what it prints on its way.
  *
- * Work is divided in one of two ways. Either all workers play the same scene, each its own points of it: the strands. Or each
- * takes the next scene that nobody has. A share (-S) takes every n-th point or scene, so that its parts can run elsewhere or later;
+ * Work is divided in one of three ways. Either all workers play the same scene, each its own points of it. Or each takes the next scene
+ * that nobody has. Or a team of workers does so, of which each plays its own points: where most of the time is spent waiting, there
+ * are more teams than processors. A share (-S) takes every n-th point or scene, so that its parts can run elsewhere or later;
  * what is chosen at random does not depend on it.
  */
 #ifndef CREW_H
@@ -27,14 +28,15 @@ size_t crew_step(const struct harness *h);
 /* Keep a worker on one processor, with what it traces: that is twice as fast. */
 void crew_stay(unsigned int worker);
 
-/* Scenes, of which each worker takes the next one. */
+/* Scenes, of which each worker takes the next one, or each team. */
 struct crew_scenes {
 	size_t len;
 	bool (*is_played)(size_t i);
 	void (*name)(size_t i, char *buf, size_t size);
-	bool (*play)(size_t i, unsigned int worker, void *arg);	/* returns whether all is well */
+	bool (*play)(size_t i, unsigned int worker, void *arg);	/* or team; returns whether all is well */
 	void (*begin)(void);	/* once for each worker; NULL: nothing */
 	void *arg;
+	unsigned int teams;	/* of h->workers processes, which play() starts; a share is one of points then. 0: none */
 };
 
 /* Play those of this share. Returns whether all is well. */

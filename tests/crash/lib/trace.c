@@ -99,10 +99,11 @@ become(char *const *argv, const char *input, const char *out, bool traced)
 	_exit(NOT_STARTED);
 }
 
+/* vfork(2): the memory of a harness is large, and nothing of it is needed. */
 pid_t
 trace_spawn(char *const *argv, const char *input, const char *out, bool traced)
 {
-	pid_t pid = fork();
+	pid_t pid = vfork();
 
 	if (pid == -1)
 		die("fork");
