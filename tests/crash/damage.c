@@ -219,7 +219,7 @@ play_all(void)
 	static struct row all[ROWS];
 	size_t size = CREW_MAX * sizeof(all);
 	struct row *rows = crew_memory(size), *row;
-	const struct crew_scenes runs = { PLAYS, is_played, name, play, become_nobody, rows };
+	const struct crew_scenes runs = { .len = PLAYS, .is_played = is_played, .name = name, .play = play, .begin = become_nobody, .arg = rows };
 	unsigned int faults = 0, cases = 0;
 	bool whole = options.wrong != NULL ? crew_run(1, play_wrong, rows) : crew_scenes(&options, &runs);
 

@@ -16,13 +16,15 @@
  * a write that is done in part is played), and errors of calls that lib/errors.c does not name.
  *
  *	-e  only these, as ENOSPC,EIO,short	-f  go on after 20 failures
- *	-j  processes (2)			-p  deliver or defer; both without it
+ *	-j  processes (2) for a scene; 6 scenes are played at once
+ *	-p  deliver or defer; both without it
  *	-q  the quick scenes, few errors	-s  scenes with this in their name
  *	-S  only part k of n of each scene's points
  *	-v  say what the agent said, too	-w  the wrong agent of this kind: something must be wrong
  *
  * One line of key=value per scene and policy. Exit: 0 all is well (with -w: wrong), 1 not, or trouble with the test itself.
  */
+#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <errno.h>
@@ -246,6 +248,7 @@ struct part {
 	const char *policy;
 	unsigned int team;
 	struct jobs jobs;
+	atomic_size_t *taken;
 };
 
 static void
@@ -270,7 +273,7 @@ work(const void *arg, unsigned int worker, struct tally *t)
 
 	crew_stay(worker);
 	make_world(&w, part, worker);
-	for (i = crew_first(&options, worker); i < part->jobs.len; i += crew_step(&options)) {
+	while ((i = crew_next(&options, part->taken)) < part->jobs.len) {
 		if (!options.all && t->count[COUNT_POINTS] - t->count[COUNT_ONE] - t->count[COUNT_EXCUSED] >= SHOWN)
 			break;
 		try_job(&w, t, &part->jobs.job[i], defers);
@@ -300,7 +303,9 @@ play_policy(const struct scene *scene, const char *policy, unsigned int team)
 	make_world(&w, &part, options.workers);
 	plan(&part.jobs, &w);
 	world_free(&w);
+	part.taken = crew_memory(sizeof(*part.taken));
 	whole = tally_workers(options.workers, work, &part, &sum);
+	munmap(part.taken, sizeof(*part.taken));
 	free(part.jobs.job);
 	printf("scene=\"%s\" policy=%s", scene->name, policy);
 	tally_line(&sum, printed, sizeof(printed) / sizeof(printed[0]), began, is_good(&sum));

@@ -3,7 +3,6 @@
 #include <sys/wait.h>
 
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -55,6 +54,14 @@ size_t
 crew_step(const struct harness *h)
 {
 	return (size_t)h->share.of * h->workers;
+}
+
+size_t
+crew_next(const struct harness *h, atomic_size_t *taken)
+{
+	size_t n = atomic_fetch_add(taken, 1);
+
+	return crew_first(h, (unsigned int)(n % h->workers)) + n / h->workers * crew_step(h);
 }
 
 void

@@ -9,6 +9,7 @@
 #ifndef CREW_H
 #define CREW_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,6 +26,8 @@ bool crew_run(unsigned int workers, bool (*work)(void *arg, unsigned int worker)
 /* The first point of a worker, and how far it is to its next one. */
 size_t crew_first(const struct harness *h, unsigned int worker);
 size_t crew_step(const struct harness *h);
+/* Or the next one that no worker has taken: of points that take unlike times. `taken` is in crew_memory(), 0 at first. */
+size_t crew_next(const struct harness *h, atomic_size_t *taken);
 /* Keep a worker on one processor, with what it traces: that is twice as fast. */
 void crew_stay(unsigned int worker);
 
