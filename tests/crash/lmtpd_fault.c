@@ -9,7 +9,8 @@
  * counted as excused.
  *
  *	-e  only these, as ENOSPC,EIO,short	-f  go on after many failures
- *	-j  processes, each with a server	-p  deliver or defer; both without it
+ *	-j  processes (2), for each of which 6 play, each with a server
+ *	-p  deliver or defer; both without it
  *	-q  the quick scenes, every 5th fault	-s  scenes with this in their name
  *	-S  only part k of n of each scene's points
  *	-u  deliver to this user of the system; the bystander's is the other one
@@ -17,6 +18,8 @@
  *
  * One line of key=value for each scene and policy. Exit: 0 all is well (with -w: wrong), 1 not.
  */
+#include <sys/mman.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +32,7 @@
 
 #define SHOWN 20
 #define QUICK_STEP 5
+#define AT_ONCE 6	/* what waits a second for a lock, or for processes to end, leaves the processor to the others */
 
 /* What became of a job. */
 struct outcome {
@@ -43,6 +47,8 @@ struct part {
 	const struct server_scene *scene;
 	const char *policy;
 	struct jobs jobs;
+	unsigned int workers;
+	atomic_size_t *taken;
 };
 
 static struct harness options = { HARNESS_DEFAULTS };
@@ -91,7 +97,7 @@ plan(struct part *part)
 {
 	struct server_play p;
 
-	make_play(&p, part, options.workers);
+	make_play(&p, part, part->workers);
 	watch(&p, NULL);
 	watch(&p, &part->jobs);
 	server_play_free(&p);
@@ -205,7 +211,7 @@ work(const void *arg, unsigned int worker, struct tally *t)
 
 	make_play(&p, part, worker);
 	watch(&p, NULL);
-	for (i = crew_first(&options, worker) * step; i < part->jobs.len; i += crew_step(&options) * step) {
+	while ((i = crew_next(&options, part->taken) * step) < part->jobs.len) {
 		if (!options.all && t->shown >= SHOWN)
 			break;
 		try_job(&p, t, &part->jobs.job[i], defers);
@@ -218,13 +224,15 @@ play_policy(const struct server_scene *scene, const char *policy)
 {
 	static const enum count printed[] = { COUNT_POINTS, COUNT_MISSED, COUNT_ONE, COUNT_EXIT75, COUNT_EXCUSED, COUNT_LOST, COUNT_DOUBLED,
 		COUNT_TORN, COUNT_DAMAGED, COUNT_STUCK, COUNT_HUNG, COUNT_CODE, COUNT_DISTURBED, COUNT_FORGOTTEN };
-	struct part part = { .scene = scene, .policy = policy };
+	struct part part = { .scene = scene, .policy = policy, .workers = users != NULL ? 1 : options.workers * AT_ONCE };
 	struct tally sum;
 	long began = now_ms();
 	bool good;
 
 	plan(&part);
-	good = tally_workers(options.workers, work, &part, &sum);
+	part.taken = crew_memory(sizeof(*part.taken));
+	good = tally_workers(part.workers, work, &part, &sum);
+	munmap(part.taken, sizeof(*part.taken));
 	free(part.jobs.job);
 	good = good && sum.count[COUNT_POINTS] > 0 && sum.count[COUNT_ONE] + sum.count[COUNT_EXCUSED] == sum.count[COUNT_POINTS];
 	printf("scene=\"%s\" policy=%s", scene->name, policy);

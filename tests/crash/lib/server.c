@@ -71,9 +71,9 @@ server_free(struct server *s)
 	memset(s, 0, sizeof(*s));
 }
 
-/* A process, its parent and its session, if it is there and no zombie. */
+/* A process and its parent, if it is there and no zombie. */
 static bool
-look_at(const char *pid, pid_t *parent, pid_t *session)
+look_at(const char *pid, pid_t *parent)
 {
 	char path[64], line[512], *p = NULL, state;
 	FILE *f;
@@ -85,23 +85,23 @@ look_at(const char *pid, pid_t *parent, pid_t *session)
 	if (fgets(line, sizeof(line), f) != NULL)
 		p = strrchr(line, ')');	/* its name may have any character */
 	fclose(f);
-	return p != NULL && sscanf(p + 1, " %c %d %*d %d", &state, parent, session) == 3 && state != 'Z' && state != 'X';
+	return p != NULL && sscanf(p + 1, " %c %d", &state, parent) == 2 && state != 'Z' && state != 'X';
 }
 
-/* Processes of the session for which pick() is true; the last one of them goes into *last. */
+/* Processes of the session for which pick() is true; the last one of them goes into *last. Others are not opened, however many there are. */
 static unsigned int
 count_processes(const struct server *s, bool (*pick)(const struct server *s, pid_t pid, pid_t parent), pid_t *last)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *entry;
-	pid_t pid, parent, session;
+	pid_t pid, parent;
 	unsigned int n = 0;
 
 	if (d == NULL)
 		die("/proc");
 	while ((entry = readdir(d)) != NULL) {
 		pid = (pid_t)strtol(entry->d_name, NULL, 10);
-		if (pid <= 0 || !look_at(entry->d_name, &parent, &session) || session != s->session || !pick(s, pid, parent))
+		if (pid <= 0 || getsid(pid) != s->session || !look_at(entry->d_name, &parent) || !pick(s, pid, parent))
 			continue;
 		n++;
 		*last = pid;
@@ -143,12 +143,12 @@ static bool
 is_extra(const struct server *s, pid_t pid, pid_t parent)
 {
 	char text[16];
-	pid_t above = 0, session;
+	pid_t above = 0;
 
 	if (pid == s->master || (s->master != 0 && parent == s->master))
 		return false;
 	snprintf(text, sizeof(text), "%d", (int)parent);
-	return !s->monitors || s->master == 0 || !look_at(text, &above, &session) || above != s->master;
+	return !s->monitors || s->master == 0 || !look_at(text, &above) || above != s->master;
 }
 
 static bool

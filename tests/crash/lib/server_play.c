@@ -151,13 +151,24 @@ empty_maildir(const char *mailbox)
 	}
 }
 
+/* A worker whose unlink(2) failed lives on, so its dotlock would count until stale-lock-time. */
+static void
+remove_mbox(const char *mailbox)
+{
+	char dotlock[PATH_MAX + 8];
+
+	snprintf(dotlock, sizeof(dotlock), "%s.lock", mailbox);
+	(void)unlink(dotlock);
+	(void)unlink(mailbox);
+}
+
 static void
 prepare_mailbox(struct server_play *p)
 {
 	if (p->scene->first && !p->scene->mbox)
 		remove_tree(p->mailbox);
 	else if (p->scene->mbox)
-		(void)unlink(p->mailbox);
+		remove_mbox(p->mailbox);
 	else
 		empty_maildir(p->mailbox);
 	write_letter(p, &p->old, "old");
