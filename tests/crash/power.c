@@ -13,7 +13,7 @@
  *
  *	-d  only this disk: posix, other, entry, journal, sectors; or weak, which must be found out: sync=auto where it does not
  *	    suffice
- *	-f  go on after 20 failures		-j  processes (2)
+ *	-f  go on after 20 failures		-j  processes (2), for each of which 3 play
  *	-n  random choices for each operation	-q  the quick scenes; power cuts only before each sync and at the end
  *	-r  seed of the random choices		-s  scenes with this in their name
  *	-S  only part k of n of the scenes
@@ -37,6 +37,7 @@
 #include "lib/scenes.h"
 
 #define SHOWN 20		/* failures per scene */
+#define AT_ONCE 3		/* a delivery that waits for the disk leaves the processor to the others */
 #define THIS_BOOT 'a'
 #define BOOT_BEFORE 'b'
 
@@ -364,6 +365,7 @@ main(int argc, char **argv)
 	const struct crew_scenes runs = { .len = PLAYS * KINDS, .is_played = is_played, .name = name, .play = play };
 
 	harness_read(&options, &command, argc, argv);
+	options.workers *= AT_ONCE;
 	if (!trace_possible()) {
 		puts("SKIP: ptrace is forbidden here");
 		return 0;
