@@ -390,12 +390,21 @@ lock_take(struct lock *lock, int fd, int64_t deadline, struct err *err)
 	}
 }
 
+/* If it can't be removed, it is made old: else a server, which lives on, would seem to hold it until stale-lock-time. */
+static void
+dotlock_remove(const struct lock *lock)
+{
+	static const struct timespec never[2];
+
+	if (fs_is_entry(lock->dotlock, lock->dir, lock->name) && unlinkat(lock->dir, lock->name, 0) == -1)
+		(void)futimens(lock->dotlock, never);
+}
+
 void
 lock_release(struct lock *lock)
 {
 	if (lock->dotlock != -1) {
-		if (fs_is_entry(lock->dotlock, lock->dir, lock->name))
-			unlinkat(lock->dir, lock->name, 0);
+		dotlock_remove(lock);
 		close(lock->dotlock);
 	}
 	if (lock->fcntl)

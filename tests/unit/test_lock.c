@@ -239,6 +239,19 @@ test_release_leaves_others(void **state)
 	assert_true(exists());
 }
 
+/* It can't be removed, and who made it lives on: it counts as left over. */
+static void
+test_release_fails(void **state)
+{
+	(void)state;
+	assert_int_equal(take(), 0);
+	assert_int_equal(chmod(folder, 0500), 0);
+	lock_release(&lock);
+	assert_int_equal(chmod(folder, 0700), 0);
+	assert_true(exists() || geteuid() == 0);
+	assert_int_equal(take(), 0);
+}
+
 static void
 in_unwritable_folder(void)
 {
@@ -366,6 +379,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_break_needs_current_file, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_odd_dotlocks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_release_leaves_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_release_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unwritable_folder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_killed_holder, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_contention, setup, teardown),

@@ -151,7 +151,7 @@ empty_maildir(const char *mailbox)
 	}
 }
 
-/* A worker whose unlink(2) failed lives on, so its dotlock would count until stale-lock-time. */
+/* A worker whose every unlink(2) and utimensat(2) fails lives on, so its dotlock would count until stale-lock-time. */
 static void
 remove_mbox(const char *mailbox)
 {
