@@ -2,17 +2,9 @@
 #ifndef LEDGER_FIXTURE_H
 #define LEDGER_FIXTURE_H
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "dedupdb.h"
 #include "lib/redis_server.h"
+#include "mail_fixture.h"
 #include "store.h"
 
 #define NOW 1800000000
@@ -115,17 +107,14 @@ static inline int
 teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
+	int ret = 0;
 
 	if (f->ledger != NULL)
 		ledger_close(&f->ledger);
-	if (f->folder[0] != '\0') {
-		snprintf(command, sizeof(command), "rm -rf %s", f->folder);
-		if (system(command) != 0)
-			return -1;
-	}
+	if (f->folder[0] != '\0')
+		ret = folder_remove(f->folder);
 	free(f);
-	return 0;
+	return ret;
 }
 
 /* A fingerprint made of a number: n in the first bytes, so that numbers sort like fingerprints. */

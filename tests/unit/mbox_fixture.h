@@ -1,5 +1,5 @@
 /*
- * A scratch folder with an mbox in it, messages from strings, and a file system that fails when told to: fsync() and write() of the
+ * A scratch folder with an mbox in it, and a file system that fails when told to: fsync() and write() of the
  * program under test are the ones below.
  */
 #ifndef MBOX_FIXTURE_H
@@ -10,14 +10,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "../../include/fs.h"
 #include "../../include/mailbox.h"
 #include "../../lda/mbox_entry.h"
+#include "mail_fixture.h"
 
 #define ENVELOPE "From a@b Thu Jan  1 00:00:00 1970\n"
 
@@ -85,27 +81,6 @@ teardown(void **state)
 	(void)state;
 	unlink(path);
 	return rmdir(folder);
-}
-
-static inline struct message *
-message_of(const char *bytes, size_t len)
-{
-	struct message_options how = { 0 };
-	struct message *m = NULL;
-	int fd = fs_unnamed("/tmp", &err);
-
-	assert_int_not_equal(fd, -1);
-	assert_int_equal(fs_write(fd, bytes, len, NULL, "message", &err), 0);
-	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	assert_int_equal(message_read(&m, fd, &how, &err), 0);
-	close(fd);
-	return m;
-}
-
-static inline struct message *
-message_text(const char *text)
-{
-	return message_of(text, strlen(text));
 }
 
 static inline void

@@ -31,14 +31,11 @@ static int
 teardown_ring(void **state)
 {
 	struct ring *r = *state;
-	char command[128];
+	int ret = folder_remove(r->folder);
 
 	close(r->dir);
-	snprintf(command, sizeof(command), "rm -rf %s", r->folder);
-	if (system(command) != 0)
-		return -1;
 	free(r);
-	return 0;
+	return ret;
 }
 
 static void

@@ -2,19 +2,10 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "fingerprint_lock.h"
-#include "fs.h"
+#include "mail_fixture.h"
 #include "mailbox.h"
 #include "maildir_intent.h"
 #include "maildir_name.h"
@@ -51,18 +42,14 @@ static const struct fingerprint fp = { { 0xab, 0xab } };
 static int
 setup(void **state)
 {
-	static const char *const none[] = { NULL };
-	struct message_options how = { .fields = none };
 	struct fixture *f = calloc(1, sizeof(*f));
-	int fd = fs_unnamed("/tmp", NULL);
 
 	assert_non_null(f);
 	*state = f;
 	strcpy(f->folder, "/tmp/dedup-hosts.XXXXXX");
-	if (mkdtemp(f->folder) == NULL || fs_write(fd, TEXT, strlen(TEXT), NULL, "message", NULL) == -1 || lseek(fd, 0, SEEK_SET) == -1 ||
-	    message_read(&f->m, fd, &how, NULL) == -1)
+	if (mkdtemp(f->folder) == NULL)
 		return -1;
-	close(fd);
+	f->m = message_text(TEXT);
 	snprintf(f->path, sizeof(f->path), "%s/M", f->folder);
 	snprintf(f->away, sizeof(f->away), "%s/away", f->folder);
 	f->options = (struct mailbox_options){ .path = f->path, .host = "a", .head = "", .locks = { MBOX_LOCK_FCNTL }, .lock_timeout_ms = 60,
@@ -77,12 +64,11 @@ static int
 teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
+	int ret = folder_remove(f->folder);
 
 	message_free(&f->m);
-	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
 	free(f);
-	return system(command);
+	return ret;
 }
 
 static struct mailbox *
@@ -132,27 +118,6 @@ swap(const struct fixture *f)
 	assert_int_equal(rename(between, f->away), 0);
 }
 
-static int
-files(const struct fixture *f, const char *sub, bool removed)
-{
-	struct dirent *entry;
-	char path[128];
-	int n = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/%s", f->path, sub);
-	d = opendir(path);
-	assert_non_null(d);
-	while ((entry = readdir(d)) != NULL)
-		if (entry->d_name[0] != '.') {
-			n++;
-			if (removed)
-				assert_int_equal(unlinkat(dirfd(d), entry->d_name, 0), 0);
-		}
-	closedir(d);
-	return n;
-}
-
 /* A ledger of one host's own: not one system call more, and the intent of old. */
 static void
 test_alone(void **state)
@@ -161,13 +126,13 @@ test_alone(void **state)
 	struct maildir_intent in;
 
 	decide_as(f, &maildir_ops, NULL);
-	assert_int_equal(files(f, "tmp", false), 1);
+	assert_int_equal(files(f->path, "tmp"), 1);
 	assert_int_equal(f->record.intent.bytes[1], 1);
 	assert_int_equal(maildir_intent_decode(&in, &f->record.intent), 0);
 	assert_string_equal(in.host, "");
 	assert_int_equal(in.marker, 0);
 	assert_int_equal(settle_as(f, &maildir_ops, NULL, 1), SETTLED);
-	assert_int_equal(files(f, "new", true), 1);
+	assert_int_equal(take_files(f->path, "new"), 1);
 	assert_int_equal(settle_as(f, &maildir_ops, NULL, 1), SETTLED);
 	/* The same record in a ledger that others use: device and inode could be another host's. */
 	assert_int_equal(settle_as(f, &maildir_ops, "b", 1), SETTLE_GONE);
@@ -181,16 +146,16 @@ test_shared_maildir_is_helped(void **state)
 	decide_as(f, &maildir_ops, "a");
 	assert_int_equal(f->record.intent.bytes[1], 2);
 	assert_int_equal(settle_as(f, &maildir_ops, "b", 1), SETTLED);
-	assert_int_equal(files(f, "new", false), 1);
+	assert_int_equal(files(f->path, "new"), 1);
 	assert_int_equal(settle_as(f, &maildir_ops, "a", 2), SETTLED);
-	assert_int_equal(files(f, "new", true), 1);
+	assert_int_equal(take_files(f->path, "new"), 1);
 	/* A reader took it: the marker is the proof, on either host, for a day. */
 	assert_int_equal(settle_as(f, &maildir_ops, "b", DAY - 1), SETTLED);
 	assert_int_equal(settle_as(f, &maildir_ops, "a", DAY - 1), SETTLED);
 	assert_int_equal(settle_as(f, &maildir_ops, "b", DAY), SETTLE_GONE);
 	assert_int_equal(settle_as(f, &maildir_ops, "a", DAY), SETTLE_GONE);
 	/* Without it there is none. */
-	assert_int_equal(files(f, "tmp", true), 1);
+	assert_int_equal(take_files(f->path, "tmp"), 1);
 	assert_int_equal(settle_as(f, &maildir_ops, "b", 1), SETTLE_ELSEWHERE);
 	assert_int_equal(settle_as(f, &maildir_ops, "a", 1), SETTLE_GONE);
 }
@@ -207,10 +172,10 @@ test_other_maildir_is_left(void **state)
 	assert_non_null(strstr(f->err.text, "host host-one "));
 	assert_int_equal(settle_as(f, &maildir_ops, "b", DAY - 1), SETTLE_ELSEWHERE);
 	assert_int_equal(settle_as(f, &maildir_ops, "b", DAY), SETTLE_GONE);
-	assert_int_equal(files(f, "new", false), 0);
+	assert_int_equal(files(f->path, "new"), 0);
 	swap(f);
 	assert_int_equal(settle_as(f, &maildir_ops, "host-one", 1), SETTLED);
-	assert_int_equal(files(f, "new", false), 1);
+	assert_int_equal(files(f->path, "new"), 1);
 }
 
 /* What a copy of the tree has, even with the marker's very name, proves nothing; nor does the same folder in an older state. */
@@ -233,7 +198,7 @@ test_a_copied_marker_proves_nothing(void **state)
 	close(fd);
 	assert_int_equal(settle_as(f, &maildir_ops, "b", 1), SETTLE_ELSEWHERE);
 	swap(f);
-	assert_int_equal(files(f, "tmp", true), 2);	/* a snapshot of this very folder, from before */
+	assert_int_equal(take_files(f->path, "tmp"), 2);	/* a snapshot of this very folder, from before */
 	assert_int_equal(settle_as(f, &maildir_ops, "a", 1), SETTLE_GONE);
 	assert_int_equal(settle_as(f, &maildir_ops, "b", 1), SETTLE_ELSEWHERE);
 }
@@ -253,8 +218,8 @@ test_torn_stage(void **state)
 	assert_int_equal(settle_as(f, &maildir_ops, "b", 1), SETTLE_ELSEWHERE);
 	assert_int_equal(settle_as(f, &maildir_ops, "a", 1), SETTLE_GONE);
 	assert_int_equal(settle_as(f, &maildir_ops, "b", DAY), SETTLE_GONE);
-	assert_int_equal(files(f, "new", false), 0);
-	assert_int_equal(files(f, "tmp", false), 2);
+	assert_int_equal(files(f->path, "new"), 0);
+	assert_int_equal(files(f->path, "tmp"), 2);
 }
 
 /* Another host's process renamed it, and the file server's power was cut before our fsync. */
@@ -280,7 +245,7 @@ test_undone(void **state)
 		assert_int_equal(settle_as(f, &maildir_ops, "a", i * DAY), SETTLED);
 		assert_int_equal(syncs, 2);
 	}
-	assert_int_equal(files(f, "new", false), 1);
+	assert_int_equal(files(f->path, "new"), 1);
 
 	box = open_as(f, &maildir_ops, "a");		/* and while its writer is at work */
 	box->recorded = true;
@@ -293,7 +258,7 @@ test_undone(void **state)
 	assert_int_equal(maildir_ops.publish(box, &f->err), -1);
 	assert_int_equal(maildir_ops.publish(box, &f->err), 0);
 	maildir_ops.close(&box);
-	assert_int_equal(files(f, "new", false), 2);
+	assert_int_equal(files(f->path, "new"), 2);
 }
 
 /* A mailbox that is replicated: found is published, wherever it came from. */
@@ -326,27 +291,27 @@ test_marker_goes(void **state)
 	struct mailbox *box = open_as(f, &maildir_ops, "a");
 
 	assert_int_equal(maildir_ops.stage(box, f->m, &fp, &f->record.intent, NULL), 0);
-	assert_int_equal(files(f, "tmp", false), 2);
+	assert_int_equal(files(f->path, "tmp"), 2);
 	maildir_ops.discard(box);
-	assert_int_equal(files(f, "tmp", false), 0);
+	assert_int_equal(files(f->path, "tmp"), 0);
 	assert_int_equal(maildir_ops.stage(box, f->m, &fp, &f->record.intent, NULL), 0);
 	box->recorded = true;
 	assert_int_equal(maildir_ops.publish(box, NULL), 0);
-	assert_int_equal(files(f, "tmp", false), 1);
+	assert_int_equal(files(f->path, "tmp"), 1);
 	maildir_ops.marked(box);
-	assert_int_equal(files(f, "tmp", false), 0);
+	assert_int_equal(files(f->path, "tmp"), 0);
 	box->recorded = false;
 	assert_int_equal(maildir_ops.stage(box, f->m, &fp, &f->record.intent, NULL), 0);
 	assert_int_equal(maildir_ops.publish(box, NULL), 0);
-	assert_int_equal(files(f, "tmp", false), 0);
+	assert_int_equal(files(f->path, "tmp"), 0);
 	maildir_ops.close(&box);
 
 	decide_as(f, &maildir_ops, "a");
 	box = open_as(f, &maildir_ops, "b");
 	assert_int_equal(maildir_ops.settle(box, &f->record, NULL, f->now, NULL), SETTLED);
-	assert_int_equal(files(f, "tmp", false), 1);
+	assert_int_equal(files(f->path, "tmp"), 1);
 	maildir_ops.marked(box);
-	assert_int_equal(files(f, "tmp", false), 0);
+	assert_int_equal(files(f->path, "tmp"), 0);
 	maildir_ops.close(&box);
 }
 

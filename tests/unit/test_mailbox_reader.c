@@ -1,18 +1,8 @@
 /* Reading mailboxes while they change, and where the messages of an mbox begin and end. */
 #include <sys/stat.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #include "mail_date.h"
+#include "mail_fixture.h"
 #include "../../tools/mailbox_reader.h"
 #include "../../tools/special_folder.h"
 
@@ -287,11 +277,8 @@ enter(void **state)
 static int
 leave(void **state)
 {
-	char command[64];
-
 	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	return chdir("/") == -1 ? -1 : system(command);
+	return chdir("/") == -1 ? -1 : folder_remove(folder);
 }
 
 int

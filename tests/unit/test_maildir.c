@@ -2,18 +2,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "fs.h"
+#include "mail_fixture.h"
 #include "mailbox.h"
 #include "maildir_intent.h"
 #include "maildir_name.h"
@@ -34,10 +25,7 @@ struct fixture {
 static int
 setup(void **state)
 {
-	static const char *const none[] = { NULL };
-	struct message_options mo = { .fields = none };
 	struct fixture *f = calloc(1, sizeof(*f));
-	int fds[2];
 
 	snprintf(f->folder, sizeof(f->folder), "/tmp/dedup-maildir.XXXXXX");
 	assert_non_null(f);
@@ -50,12 +38,7 @@ setup(void **state)
 	memset(&f->fp, 0xab, sizeof(f->fp));
 	f->now = clock_now();
 	f->record.decided = f->record.first = f->now;
-	if (pipe(fds) == -1 || write(fds[1], TEXT, strlen(TEXT)) == -1)
-		return -1;
-	close(fds[1]);
-	if (message_read(&f->m, fds[0], &mo, NULL) == -1)
-		return -1;
-	close(fds[0]);
+	f->m = message_text(TEXT);
 	return maildir_ops.open(&f->box, &f->options, NULL);
 }
 
@@ -63,44 +46,21 @@ static int
 teardown(void **state)
 {
 	struct fixture *f = *state;
-	char command[128];
+	int ret = folder_remove(f->folder);
 
 	if (f->box != NULL)
 		maildir_ops.close(&f->box);
 	message_free(&f->m);
-	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
 	free(f);
-	return system(command) == 0 ? 0 : -1;
-}
-
-/* How many files are in a subfolder; the last one's name goes to `name` (NAME_MAX + 1 bytes) if that is not NULL. */
-static int
-files(const struct fixture *f, const char *sub, char *name)
-{
-	struct dirent *entry;
-	char path[128];
-	int n = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/%s", f->path, sub);
-	d = opendir(path);
-	assert_non_null(d);
-	while ((entry = readdir(d)) != NULL)
-		if (entry->d_name[0] != '.') {
-			n++;
-			if (name != NULL)
-				strcpy(name, entry->d_name);
-		}
-	closedir(d);
-	return n;
+	return ret;
 }
 
 static void
 stage(struct fixture *f)
 {
 	assert_int_equal(maildir_ops.stage(f->box, f->m, &f->fp, &f->record.intent, NULL), 0);
-	assert_int_equal(files(f, "tmp", NULL), 1);
-	assert_int_equal(files(f, "new", NULL), 0);
+	assert_int_equal(files(f->path, "tmp"), 1);
+	assert_int_equal(files(f->path, "new"), 0);
 }
 
 /* The writer dies: another process takes over. */
@@ -129,8 +89,8 @@ test_publish(void **state)
 	stage(f);
 	f->box->recorded = true;
 	assert_int_equal(maildir_ops.publish(f->box, NULL), 0);
-	assert_int_equal(files(f, "tmp", NULL), 0);
-	assert_int_equal(files(f, "new", name), 1);
+	assert_int_equal(files(f->path, "tmp"), 0);
+	assert_int_equal(folder_look(f->path, "new", false, name), 1);
 	assert_non_null(strstr(name, "Fabababababababab."));
 	assert_string_equal(strchr(name, ','), ",S=22");
 	snprintf(path, sizeof(path), "%s/new/%s", f->path, name);
@@ -147,7 +107,7 @@ test_discard(void **state)
 
 	stage(f);
 	maildir_ops.discard(f->box);
-	assert_int_equal(files(f, "tmp", NULL), 0);
+	assert_int_equal(files(f->path, "tmp"), 0);
 }
 
 static void
@@ -158,9 +118,9 @@ test_helper_publishes_once(void **state)
 	stage(f);
 	crash(f);
 	assert_int_equal(settle(f, 1), SETTLED);
-	assert_int_equal(files(f, "new", NULL), 1);
+	assert_int_equal(files(f->path, "new"), 1);
 	assert_int_equal(settle(f, 2), SETTLED);	/* proved: tmp/ is the recorded one, and the stage is gone from it */
-	assert_int_equal(files(f, "new", NULL), 1);
+	assert_int_equal(files(f->path, "new"), 1);
 }
 
 static void
@@ -175,7 +135,7 @@ test_slow_writer_is_helped(void **state)
 	maildir_ops.close(&helper);
 	f->box->recorded = true;
 	assert_int_equal(maildir_ops.publish(f->box, NULL), 0);
-	assert_int_equal(files(f, "new", NULL), 1);
+	assert_int_equal(files(f->path, "new"), 1);
 }
 
 /* Without a record nobody can have helped: a missing stage is a lost message. */
@@ -186,7 +146,7 @@ test_unrecorded_stage_missing(void **state)
 	char name[NAME_MAX + 1], path[400];
 
 	stage(f);
-	files(f, "tmp", name);
+	folder_look(f->path, "tmp", false, name);
 	snprintf(path, sizeof(path), "%s/tmp/%s", f->path, name);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(maildir_ops.publish(f->box, NULL), -1);
@@ -202,14 +162,14 @@ test_recorded_stage_missing(void **state)
 
 	f->box->recorded = true;
 	stage(f);
-	files(f, "tmp", name);
+	folder_look(f->path, "tmp", false, name);
 	snprintf(path, sizeof(path), "%s/tmp/%s", f->path, name);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(maildir_ops.publish(f->box, NULL), 0);
 	crash(f);
 	f->box->recorded = true;
 	stage(f);
-	files(f, "tmp", name);
+	folder_look(f->path, "tmp", false, name);
 	snprintf(path, sizeof(path), "%s/tmp/%s", f->path, name);
 	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 	assert_int_equal(unlink(path), 0);
@@ -225,7 +185,7 @@ test_user_moved_it(void **state)
 	stage(f);
 	crash(f);
 	assert_int_equal(settle(f, 1), SETTLED);
-	files(f, "new", name);
+	folder_look(f->path, "new", false, name);
 	snprintf(from, sizeof(from), "%s/new/%s", f->path, name);
 	snprintf(to, sizeof(to), "%s/cur/%s:2,S", f->path, name);
 	assert_int_equal(rename(from, to), 0);
@@ -343,10 +303,10 @@ test_sweep(void **state)
 	assert_int_equal(maildir_ops.sweep(f->box, f->now, named, &answer, NULL), 0);
 	answer = 0;
 	assert_int_equal(maildir_ops.sweep(f->box, f->now, named, &answer, NULL), 1);
-	assert_int_equal(files(f, "tmp", NULL), 2 + others);
+	assert_int_equal(files(f->path, "tmp"), 2 + others);
 	close(fd);
 	assert_int_equal(maildir_ops.sweep(f->box, f->now, named, &answer, NULL), 1);
-	assert_int_equal(files(f, "tmp", NULL), 1 + others);
+	assert_int_equal(files(f->path, "tmp"), 1 + others);
 	snprintf(path, sizeof(path), "%s/tmp", f->path);
 	assert_int_equal(chmod(path, 0), 0);
 	if (geteuid() != 0)

@@ -7,6 +7,7 @@
 #include <signal.h>
 
 static const char *const fields[] = { "message-id", "date", "subject", "x", "to", NULL };
+static const struct message_options plain = { .fields = fields };
 
 static void
 assert_field(const struct message *m, const char *name, size_t n, const char *want)
@@ -109,7 +110,6 @@ test_headers(void **state)
 static void
 test_long_names(void **state)
 {
-	struct message_options options = { .fields = fields };
 	struct message *m;
 	struct bytes b;
 	size_t n, k;
@@ -121,7 +121,7 @@ test_long_names(void **state)
 			bytes_text(&b, "X: a\n");
 			bytes_fill(&b, 'n', n);
 			bytes_text(&b, ": c\nSubject: d\n\n");
-			m = feed(b.p, b.len, feed_pieces[k], &options);
+			m = feed(b.p, b.len, feed_pieces[k], &plain);
 			assert_field(m, "x", 0, "a");
 			assert_field(m, "subject", 0, n < 1000 ? "d" : NULL);
 			message_free(&m);
@@ -132,7 +132,6 @@ test_long_names(void **state)
 static void
 test_limits_of_values(void **state)
 {
-	struct message_options options = { .fields = fields };
 	struct bytes b = { NULL, 0, 0 };
 	struct message *m;
 	size_t k;
@@ -146,7 +145,7 @@ test_limits_of_values(void **state)
 	bytes_fill(&b, 'x', MESSAGE_FIELD_MAX);
 	bytes_text(&b, "\n y\nTo: z\n\n");
 	for (k = 0; k < FEED_PIECES; k++) {
-		m = feed(b.p, b.len, feed_pieces[k], &options);
+		m = feed(b.p, b.len, feed_pieces[k], &plain);
 		assert_int_equal(strlen(message_envelope(m)), MESSAGE_ENVELOPE_MAX);
 		assert_int_equal(message_field(m, "subject", 0)->len, MESSAGE_FIELD_MAX - 1);
 		assert_int_equal(message_field(m, "x", 0)->len, MESSAGE_FIELD_MAX);
@@ -161,7 +160,6 @@ test_limits_of_values(void **state)
 static void
 test_cut_envelope(void **state)
 {
-	struct message_options options = { .fields = fields };
 	struct bytes b = { NULL, 0, 0 };
 	struct message *m;
 	size_t k;
@@ -171,7 +169,7 @@ test_cut_envelope(void **state)
 	bytes_fill(&b, 'e', MESSAGE_ENVELOPE_MAX - 6);
 	bytes_text(&b, "\rmore\n\n");
 	for (k = 0; k < FEED_PIECES; k++) {
-		m = feed(b.p, b.len, feed_pieces[k], &options);
+		m = feed(b.p, b.len, feed_pieces[k], &plain);
 		assert_int_equal(strlen(message_envelope(m)), MESSAGE_ENVELOPE_MAX);
 		assert_int_equal(message_envelope(m)[MESSAGE_ENVELOPE_MAX - 1], '\r');
 		message_free(&m);
@@ -182,7 +180,6 @@ test_cut_envelope(void **state)
 static void
 test_huge_header_line(void **state)
 {
-	struct message_options options = { .fields = fields };
 	struct bytes b = { NULL, 0, 0 };
 	struct message *m;
 
@@ -192,7 +189,7 @@ test_huge_header_line(void **state)
 	bytes_text(&b, "\nOther: ");
 	bytes_fill(&b, ' ', 10 * 1000 * 1000);
 	bytes_text(&b, "\nTo: z\n\n");
-	m = feed(b.p, b.len, 65536, &options);
+	m = feed(b.p, b.len, 65536, &plain);
 	assert_field(m, "x", 0, "a");
 	assert_int_equal(message_field(m, "subject", 0)->len, MESSAGE_FIELD_MAX);
 	assert_field(m, "to", 0, "z");
@@ -203,7 +200,6 @@ test_huge_header_line(void **state)
 static void
 test_many_fields(void **state)
 {
-	struct message_options options = { .fields = fields };
 	struct bytes b = { NULL, 0, 0 };
 	struct message *m;
 	size_t i;
@@ -212,7 +208,7 @@ test_many_fields(void **state)
 	for (i = 0; i < MESSAGE_FIELDS_MAX + 10; i++)
 		bytes_text(&b, i % 2 == 0 ? "X: even\n" : "X: odd\nOther: z\n");
 	bytes_text(&b, "Subject: late\nTo: later\nSubject: never\nX: never\n\n");
-	m = feed(b.p, b.len, 65536, &options);
+	m = feed(b.p, b.len, 65536, &plain);
 	assert_field(m, "x", 0, "even");
 	assert_field(m, "x", MESSAGE_FIELDS_MAX - 1, "odd");
 	assert_field(m, "x", MESSAGE_FIELDS_MAX, NULL);
@@ -409,7 +405,6 @@ test_errors_of_sinks(void **state)
 static void
 test_read_error(void **state)
 {
-	struct message_options options = { .fields = fields };
 	struct message *m;
 	struct err err;
 	int fds[2], fd;
@@ -417,7 +412,7 @@ test_read_error(void **state)
 	(void)state;
 	fd = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_true(fd != -1);
-	assert_int_equal(message_read(&m, fd, &options, &err), -1);
+	assert_int_equal(message_read(&m, fd, &plain, &err), -1);
 	assert_int_equal(err.status, STATUS_TEMP);
 	close(fd);
 	/* A Unix socket that is closed with bytes unread resets the other end once that has read all. */
@@ -425,7 +420,7 @@ test_read_error(void **state)
 	assert_int_equal(write(fds[0], "x", 1), 1);
 	assert_int_equal(write(fds[1], "Subject: a\n\nb\n", 14), 14);
 	close(fds[1]);
-	assert_int_equal(message_read(&m, fds[0], &options, &err), -1);
+	assert_int_equal(message_read(&m, fds[0], &plain, &err), -1);
 	assert_null(m);
 	assert_int_equal(err.status, STATUS_TEMP);
 	close(fds[0]);
@@ -443,7 +438,6 @@ test_interruptions(void **state)
 {
 	struct sigaction action = { .sa_handler = ignore };
 	struct itimerval often = { { 0, 5000 }, { 0, 5000 } }, never = { { 0, 0 }, { 0, 0 } };
-	struct message_options options = { .fields = fields };
 	struct message *m;
 	struct err err;
 	int fds[2], i;
@@ -465,7 +459,7 @@ test_interruptions(void **state)
 			fcntl(fds[0], F_SETFL, O_NONBLOCK);
 		sigaction(SIGALRM, &action, NULL);
 		setitimer(ITIMER_REAL, &often, NULL);
-		if (message_read(&m, fds[0], &options, &err) == -1)
+		if (message_read(&m, fds[0], &plain, &err) == -1)
 			fail_msg("%s", err.text);
 		setitimer(ITIMER_REAL, &never, NULL);
 		assert_field(m, "subject", 0, "a");

@@ -1,12 +1,11 @@
 /* Finishing pending publications without the message, on every store: what is settled, left, dropped, changed or swept. */
 #include <sys/stat.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 
 #include "ledger_fixture.h"
 
-#include "fs.h"
+#include "mail_fixture.h"
 #include "mailbox.h"
 #include "maildir_name.h"
 #include "recover.h"
@@ -22,11 +21,8 @@ static struct message *m;
 static void
 begin(void)
 {
-	static const char *const none[] = { NULL };
-	struct message_options how = { .fields = none };
 	struct err err = { .text = "" };
 	struct mailbox *box = NULL;
-	int fd = fs_unnamed("/tmp", &err);
 
 	strcpy(folder, "/tmp/dedup-recover.XXXXXX");
 	assert_non_null(mkdtemp(folder));
@@ -34,20 +30,14 @@ begin(void)
 	options = (struct mailbox_options){ .path = path, .head = "", .locks = { MBOX_LOCK_FCNTL }, .lock_timeout_ms = 60 };
 	assert_int_equal(maildir_ops.open(&box, &options, &err), 0);
 	maildir_ops.close(&box);
-	assert_int_equal(fs_write(fd, TEXT, strlen(TEXT), NULL, "message", &err), 0);
-	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-	assert_int_equal(message_read(&m, fd, &how, &err), 0);
-	close(fd);
+	m = message_text(TEXT);
 }
 
 static void
 end(void)
 {
-	char command[128];
-
 	message_free(&m);
-	snprintf(command, sizeof(command), "rm -rf %s", folder);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(folder_remove(folder), 0);
 }
 
 /* Stage message n, decide, and die before the rename, or the append. */
@@ -103,28 +93,6 @@ fails(struct fixture *f, unsigned int n, int64_t later, const char *why)
 	claim_as(f, n, NOW, CLAIM_PENDING, &claim);
 }
 
-/* Files in a subfolder; `removed` takes them away. */
-static int
-files(const char *sub, bool removed)
-{
-	char name[128];
-	struct dirent *entry;
-	int n = 0;
-	DIR *d;
-
-	snprintf(name, sizeof(name), "%s/%s", path, sub);
-	d = opendir(name);
-	assert_non_null(d);
-	while ((entry = readdir(d)) != NULL)
-		if (entry->d_name[0] != '.') {
-			n++;
-			if (removed)
-				assert_int_equal(unlinkat(dirfd(d), entry->d_name, 0), 0);
-		}
-	closedir(d);
-	return n;
-}
-
 static void
 test_settled(void **state)
 {
@@ -134,7 +102,7 @@ test_settled(void **state)
 	begin();
 	decide_only(f, &maildir_ops, 1);
 	recovers(f, 1, 100 * DAY, RECOVER_SETTLED);
-	assert_int_equal(files("new", false), 1);
+	assert_int_equal(files(path, "new"), 1);
 	claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
 	end();
 }
@@ -148,7 +116,7 @@ test_dropped_when_nothing_can_come_of_it(void **state)
 
 	begin();
 	decide_only(f, &maildir_ops, 1);
-	assert_int_equal(files("tmp", true), 1);
+	assert_int_equal(take_files(path, "tmp"), 1);
 	recovers(f, 1, DAY, RECOVER_LEFT);
 	recovers(f, 1, WINDOW + DAY, RECOVER_LEFT);
 	recovers(f, 1, WINDOW + DAY + 1, RECOVER_DROPPED);
@@ -236,15 +204,15 @@ test_another_hosts(void **state)
 	begin();
 	options.host = "a";
 	decide_only(f, &maildir_ops, 1);
-	assert_int_equal(files("tmp", false), 2);
+	assert_int_equal(files(path, "tmp"), 2);
 	options.host = "b";
 	recovers(f, 1, 1, RECOVER_SETTLED);
-	assert_int_equal(files("new", false), 1);
-	assert_int_equal(files("tmp", false), 0);	/* the marker is no more needed */
+	assert_int_equal(files(path, "new"), 1);
+	assert_int_equal(files(path, "tmp"), 0);	/* the marker is no more needed */
 
 	options.host = "a";
 	decide_only(f, &maildir_ops, 2);
-	assert_int_equal(files("tmp", true), 2);
+	assert_int_equal(take_files(path, "tmp"), 2);
 	options.host = "b";
 	recovers(f, 2, 1, RECOVER_LEFT);
 	claim_as(f, 2, NOW, CLAIM_PENDING, &claim);
@@ -311,7 +279,7 @@ test_sweep_asks_the_ledger(void **state)
 	assert_int_equal(maildir_ops.open(&box, &options, &err), 0);
 	assert_int_equal(recover_sweep(f->ledger, box, NOW, &err), 2);
 	maildir_ops.close(&box);
-	assert_int_equal(files("tmp", false), 1);
+	assert_int_equal(files(path, "tmp"), 1);
 	claim_as(f, 1, NOW, CLAIM_PENDING, &claim);
 	assert_int_equal(ledger_delivered(f->ledger, &claim, true, NULL), 0);
 	assert_int_equal(maildir_ops.open(&box, &options, &err), 0);

@@ -2,19 +2,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #include "fingerprint_lock.h"
-#include "fs.h"
+#include "mail_fixture.h"
 #include "mailbox.h"
 #include "target.h"
 
@@ -36,12 +28,9 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	char command[128];
-
 	(void)state;
 	close(folder);
-	snprintf(command, sizeof(command), "rm -rf %s", path);
-	return system(command);
+	return folder_remove(path);
 }
 
 /* Does another process get the lock? Another descriptor would do for locks of open file descriptions, and for no others. */
@@ -162,23 +151,18 @@ test_intent(void **state)
 static void
 test_discard(void **state)
 {
-	static const char *const none[] = { NULL };
-	struct message_options how = { .fields = none };
 	char made[128], shell[] = "/bin/sh", flag[] = "-c", code[160];
 	char *command[] = { shell, flag, code, NULL };
 	struct mailbox_options options = { .path = "x", .head = "", .user = "joe", .recipient = "joe", .delimiter = "+", .command = command,
 		.lock_folder = -1 };
 	struct err err = { .text = "" };
 	struct mailbox *box = NULL;
-	struct message *m = NULL;
+	struct message *m = message_text("");
 	struct intent intent;
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	(void)state;
 	snprintf(made, sizeof(made), "%s/made", path);
 	snprintf(code, sizeof(code), "echo x >%s", made);
-	assert_int_equal(message_read(&m, fd, &how, &err), 0);
-	close(fd);
 	assert_int_equal(pipe_ops.open(&box, &options, &err), 0);
 	assert_int_equal(pipe_ops.publish(box, &err), -1);
 	assert_int_equal(pipe_ops.stage(box, m, &a, &intent, &err), 0);

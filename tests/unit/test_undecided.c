@@ -2,20 +2,12 @@
  * A commit that failed half-way: what the ledger makes of it. The store below does as it is told; it bears the name of the one in memory,
  * so that the linker takes it instead.
  */
-#include <stdarg.h>
-#include <stddef.h>
-#include <setjmp.h>
-#include <cmocka.h>
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "deliver.h"
 #include "dedupdb.h"
+#include "mail_fixture.h"
 #include "store.h"
 
 #define NOW 1800000000
@@ -194,23 +186,6 @@ test_a_failure_changes_nothing(void **state)
 	ledger_close(&ledger);
 }
 
-static unsigned int
-files_in(const char *maildir, const char *sub)
-{
-	struct dirent *entry;
-	unsigned int n = 0;
-	char path[128];
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/M/%s", maildir, sub);
-	d = opendir(path);
-	assert_non_null(d);
-	while ((entry = readdir(d)) != NULL)
-		n += entry->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
 /* In a process of its own, which the sandbox closes. */
 static void
 deliver_to(const char *home, const char *on_failure)
@@ -242,7 +217,7 @@ deliver_to(const char *home, const char *on_failure)
 static void
 never_written(const char *on_failure, int code, unsigned int published)
 {
-	char home[] = "/tmp/test_undecided.XXXXXX", command[64];
+	char home[] = "/tmp/test_undecided.XXXXXX";
 	int status;
 	pid_t pid;
 
@@ -254,10 +229,9 @@ never_written(const char *on_failure, int code, unsigned int published)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), code);
-	assert_int_equal(files_in(home, "new"), published);
-	assert_int_equal(files_in(home, "tmp"), 1 - published);	/* what a record may name is kept */
-	snprintf(command, sizeof(command), "rm -rf %s", home);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(files(home, "M/new"), published);
+	assert_int_equal(files(home, "M/tmp"), 1 - published);	/* what a record may name is kept */
+	assert_int_equal(folder_remove(home), 0);
 }
 
 /* A ledger that can be read, and never be written, holds no mail up for ever. */
