@@ -20,6 +20,12 @@ let_go() {
 	exec 9>&-
 	wait "$holder"
 }
+slowly() {	# slowly NAME: $client is in the middle of that message
+	rm -f replies
+	letter slow@example.org "$1" | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
+	client=$!
+	wait_for 10 grep -q 354 replies
+}
 busy() { sed -n 's/^dedup_lmtpd_workers{state="busy"} //p' stats; }
 is_busy() { [ "$(busy)" = "$1" ]; }
 
@@ -57,10 +63,7 @@ is $? 0 'exit 0'
 server=
 let_go
 serve
-rm -f replies
-letter slow@example.org s1 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
-client=$!
-wait_for 10 grep -q 354 replies
+slowly s1
 kill "$server"
 wait "$client"
 matches "$(codes)" '354 250 2.0.0 421 4.3.2$' 'a message that is coming is delivered, then 421' || diag "$(cat replies)"
@@ -109,10 +112,7 @@ wait_for 10 reloaded 2
 let_go
 letter a@example.org r1 | talk
 matches "$(codes)" '250 2.0.0 221 2.0.0$' 'and it goes on'
-rm -f replies
-letter slow@example.org s2 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
-client=$!
-wait_for 10 grep -q 354 replies
+slowly s2
 kill -HUP "$server"
 wait "$client"
 matches "$(codes)" '354 250 2.0.0 421 4.3.2$' 'a reload in the middle of a message: it is delivered' || diag "$(cat replies)"
@@ -134,10 +134,7 @@ is $? 75 'a second one does not'
 matches "$(cat err)" 'a server is there already' 'it says why'
 letter a@example.org m2 | talk
 matches "$(codes)" '250 2.0.0 221 2.0.0$' 'the first one goes on'
-rm -f replies
-letter slow@example.org s3 | sed 's/$/\r/' | python3 "$talk" slow "$D/s" 12 0.1 >replies &
-client=$!
-wait_for 10 grep -q 354 replies
+slowly s3
 orphans=$(pgrep -P "$server")
 kill -9 "$server"
 wait "$client"

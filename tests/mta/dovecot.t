@@ -3,12 +3,10 @@
 receiver='dovecot-lmtpd dovecot-core postfix'
 # shellcheck source=tests/mta/mta.sh
 . "$(dirname "$0")/mta.sh"
+# shellcheck source=tests/mta/postfix.sh
+. "$here/postfix.sh"
 
-log=$D/receiver/var/log/postfix.log
 dovecot_log=$D/receiver/var/log/dovecot.log
-empty() { at receiver postqueue -p | grep -q 'queue is empty'; }
-waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example *(.*)"; }
-flush() { at receiver postqueue -f; }
 box() {	# box USER NAME [PATTERN]: copies of that message in Dovecot's mailbox
 	find "$D/receiver/var/vmail/meadow.example/$1" -type f -path "${3:-*/[cn][ue][rw]/*}" -exec grep -l "^Message-ID: <$2@" {} + 2>/dev/null | wc -l
 }
@@ -34,8 +32,7 @@ at receiver postconf -e myhostname=mail.meadow.example mydestination=
 for who in joe ann gone never; do echo "$who@meadow.example x"; done >"$D/receiver/etc/postfix/virtual-mailboxes"
 at receiver postmap /etc/postfix/virtual-mailboxes
 ok 'Dovecot listens' dovecot_up
-at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
-ok 'so does Postfix' wait_until 10 listens 25
+postfix_start
 sender_ready
 
 # The connection to the MTA breaks after its 250.

@@ -4,26 +4,21 @@
 receiver=exim4-daemon-light
 # shellcheck source=tests/mta/mta.sh
 . "$(dirname "$0")/mta.sh"
+# shellcheck source=tests/mta/exim.sh
+. "$here/exim.sh"
 
-log=$D/receiver/var/log/exim4/mainlog
-empty() { [ "$(at receiver exim4 -bpc)" -eq 0 ]; }
 waiting() {
 	for id in $(at receiver exim4 -bp | awk -v from="<$1@harbour.example>" '$4 == from { print $3 }'); do
 		grep -Eq "^[^ ]+ [^ ]+ $id (==|Frozen)" "$log" && return 0
 	done
 	return 1
 }
-flush() { at receiver exim4 -qff; }
 
 start_sender
 machine receiver "$receiver_image"
-conf=$D/receiver/etc/exim4
 for section in main:03 router:880 transport:30; do
 	cp "$here/../../examples/exim/${section%:*}" "$conf/conf.d/${section%:*}/${section#*:}_local_dedup_lda"
 done
-sed -i -e "s/^dc_eximconfig_configtype=.*/dc_eximconfig_configtype='internet'/" -e "s/^dc_use_split_config=.*/dc_use_split_config='true'/" \
-	-e "s/^dc_other_hostnames=.*/dc_other_hostnames='meadow.example'/" -e "s/^dc_minimaldns=.*/dc_minimaldns='true'/" \
-	-e "s/^dc_local_interfaces=.*/dc_local_interfaces='127.0.0.1'/" "$conf/update-exim4.conf.conf"
 cat >"$conf/conf.d/main/99_test" <<'END'
 smtp_accept_max = 0
 smtp_accept_queue_per_connection = 0
@@ -44,19 +39,10 @@ plain:
   transport = maildir_home
 END
 users
-echo meadow.example >"$D/receiver/etc/mailname"
-at receiver update-exim4.conf
-install -d -o "$(at receiver id -u Debian-exim)" "$D/receiver/run/exim4"
-at receiver sh -c 'exim4 -bd; true'	# a child of process 1 would stay in the foreground
-sender_ready
+exim_start
 ok 'the receiver listens' wait_until 10 listens 25
-
-gap_cases
-hop_cases
-measure_gap
-first_hour
 alias_copies=1	# Exim has one delivery for all the aliases of a user that a message names
-recipient_cases
+receiver_cases
 
 # A colon in an address does not become another variable of the agent's environment.
 printf '#!/bin/sh\nenv >"$HOME/env"\nexec /usr/local/bin/dedup-lda.real "$@"\n' >"$D/receiver/probe"

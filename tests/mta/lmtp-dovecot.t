@@ -4,14 +4,12 @@
 receiver='dovecot-lmtpd dovecot-core postfix'
 # shellcheck source=tests/mta/mta.sh
 . "$(dirname "$0")/mta.sh"
+# shellcheck source=tests/mta/postfix.sh
+. "$here/postfix.sh"
 # shellcheck source=tests/mta/lmtp.sh
 . "$here/lmtp.sh"
 
-log=$D/receiver/var/log/postfix.log
 dovecot_log=$D/receiver/var/log/dovecot.log
-empty() { at receiver postqueue -p | grep -q 'queue is empty'; }
-waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example *(.*)"; }
-flush() { at receiver postqueue -f; }
 copies_of() {	# copies_of ADDRESS NAME: in Dovecot's mailbox
 	find "$D/receiver/var/vmail/${1#*@}/${1%@*}" -type f -path '*/[cn][ue][rw]/*' -exec grep -l "^Message-ID: <$2@" {} + 2>/dev/null | wc -l
 }
@@ -35,8 +33,7 @@ for who in joe ann gap bare gone; do
 	[ $who = gone ] || echo "$who@meadow.example::::::" >>"$D/receiver/etc/dovecot/users"
 done
 at receiver postmap /etc/postfix/virtual-mailboxes
-at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
-ok 'the receiver listens' wait_until 10 listens 25
+postfix_start
 sed -n 's/^#	//p' "$example/main.cf" >setup
 ok 'the commands in the example work' at receiver sh -ec "PATH=/usr/local/sbin:\$PATH; $(cat setup)"
 ok 'Dovecot listens' dovecot_up

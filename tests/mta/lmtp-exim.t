@@ -3,22 +3,16 @@
 receiver=exim4-daemon-light
 # shellcheck source=tests/mta/mta.sh
 . "$(dirname "$0")/mta.sh"
+# shellcheck source=tests/mta/exim.sh
+. "$here/exim.sh"
 # shellcheck source=tests/mta/lmtp.sh
 . "$here/lmtp.sh"
 
-log=$D/receiver/var/log/exim4/mainlog
-empty() { [ "$(at receiver exim4 -bpc)" -eq 0 ]; }
-flush() { at receiver exim4 -qff; }
-copies_of() { has "${1%@*}" "$2"; }
 
 machine receiver "$receiver_image"
-conf=$D/receiver/etc/exim4
 for section in router:880 transport:30; do
 	cp "$here/../../examples/lmtp/exim.${section%:*}" "$conf/conf.d/${section%:*}/${section#*:}_local_dedup_lmtp"
 done
-sed -i -e "s/^dc_eximconfig_configtype=.*/dc_eximconfig_configtype='internet'/" -e "s/^dc_use_split_config=.*/dc_use_split_config='true'/" \
-	-e "s/^dc_other_hostnames=.*/dc_other_hostnames='meadow.example'/" -e "s/^dc_minimaldns=.*/dc_minimaldns='true'/" \
-	-e "s/^dc_local_interfaces=.*/dc_local_interfaces='127.0.0.1'/" "$conf/update-exim4.conf.conf"
 # The same transport, over the faulty line.
 sed 's,^dedup_lmtp:,gap_lmtp:,; s,/run/dedup-lmtpd.sock,/run/gap.sock,; s,timeout = 10m,timeout = 3s,; s,batch_max = .*,batch_max = 1,' \
 	"$here/../../examples/lmtp/exim.transport" >"$conf/conf.d/transport/31_test"
@@ -30,18 +24,10 @@ gaps:
   local_parts = maildir : mbox : plain
   transport = gap_lmtp
 END
-for name in maildir mbox plain joe ann; do
-	user $name
-done
-printf 'mailbox = mbox:~/mbox\nlog = file:~/log\n' | put mbox .dedup-lda.conf
-printf 'ledger = none\nlog = file:~/log\n' | put plain .dedup-lda.conf
-echo 'sales: joe' >"$D/receiver/etc/aliases"
-echo meadow.example >"$D/receiver/etc/mailname"
-at receiver update-exim4.conf
-install -d -o "$(at receiver id -u Debian-exim)" "$D/receiver/run/exim4"
+lmtp_users
 lmtpd -w 50
 gap_line
-at receiver sh -c 'exim4 -bd; true'	# a child of process 1 would stay in the foreground
+exim_start
 ok 'the receiver listens' wait_until 10 listens 25
 
 mail_text both | submit -n 2 renee@harbour.example joe@meadow.example ann@meadow.example

@@ -9,7 +9,6 @@ receiver=opensmtpd
 log=$D/smtpd.log
 empty() { [ -z "$(at receiver smtpctl show queue)" ]; }
 flush() { at receiver smtpctl schedule all >schedule.out; }
-copies_of() { has "${1%@*}" "$2"; }
 
 machine receiver "$receiver_image"
 {
@@ -20,12 +19,7 @@ machine receiver "$receiver_image"
 	cat "$here/../../examples/lmtp/smtpd.conf"
 } >"$D/receiver/etc/smtpd.conf"
 echo meadow.example >"$D/receiver/etc/mailname"
-for name in maildir mbox plain joe ann; do
-	user $name
-done
-printf 'mailbox = mbox:~/mbox\nlog = file:~/log\n' | put mbox .dedup-lda.conf
-printf 'ledger = none\nlog = file:~/log\n' | put plain .dedup-lda.conf
-echo 'sales: joe' >"$D/receiver/etc/aliases"
+lmtp_users
 lmtpd -w 50
 gap_line
 at receiver smtpd -d >"$log" 2>&1 &

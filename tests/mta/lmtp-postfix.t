@@ -3,13 +3,11 @@
 receiver=postfix
 # shellcheck source=tests/mta/mta.sh
 . "$(dirname "$0")/mta.sh"
+# shellcheck source=tests/mta/postfix.sh
+. "$here/postfix.sh"
 # shellcheck source=tests/mta/lmtp.sh
 . "$here/lmtp.sh"
 
-log=$D/receiver/var/log/postfix.log
-empty() { at receiver postqueue -p | grep -q 'queue is empty'; }
-waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example *(.*)"; }
-flush() { at receiver postqueue -f; }
 copies_of() {	# copies_of ADDRESS NAME
 	(cd "$D/receiver/var/vmail/${1#*@}" && find "${1%@*}" -path '*/new/*' -exec grep -l "^Message-ID: <$2@" {} + 2>/dev/null | wc -l)
 }
@@ -24,8 +22,7 @@ at receiver postconf -e myhostname=mail.meadow.example mydestination= 'virtual_a
 	lmtp_destination_concurrency_failed_cohort_limit=1000
 printf '%s x\n' joe@meadow.example ann@meadow.example gap@meadow.example >"$D/receiver/etc/postfix/virtual-mailboxes"
 at receiver postmap /etc/postfix/virtual-mailboxes
-at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
-ok 'the receiver listens' wait_until 10 listens 25
+postfix_start
 sed -n 's/^#	//p' "$here/../../examples/lmtp/main.cf" >setup
 is "$(wc -l <setup)" 4 'four commands'
 ok 'they work' at receiver sh -ec "PATH=/usr/local/sbin:\$PATH; $(cat setup)"

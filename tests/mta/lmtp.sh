@@ -4,7 +4,7 @@
 #	lmtpd OPTION...		the server, at /run/dedup-lmtpd.sock of the receiver
 #	$D/lmtp.gaps		what the proxy between the MTA and the server saw; the MTA finds it at /run/gap.sock
 #
-# A script defines `empty`, `flush` and `copies_of ADDRESS NAME`.
+# A script defines `empty` and `flush`, and `copies_of ADDRESS NAME` if its users are virtual.
 
 lmtpd() {
 	at receiver /usr/local/sbin/dedup-lmtpd -F -l unix:/run/dedup-lmtpd.sock "$@" 2>"$D/lmtpd.err" &
@@ -15,6 +15,15 @@ gap_line() {	# the faulty line between the MTA and the server
 	"$here/gapproxy" --listen "$D/receiver/run/gap.sock" --to "$D/receiver/run/dedup-lmtpd.sock" --log "$D/lmtp.gaps" &
 	wait_until 10 test -S "$D/receiver/run/gap.sock"
 }
+lmtp_users() {	# whom lmtp_gaps writes to, and joe and ann; `plain` gets every copy
+	for name in maildir mbox plain joe ann; do
+		user $name
+	done
+	printf 'mailbox = mbox:~/mbox\nlog = file:~/log\n' | put mbox .dedup-lda.conf
+	printf 'ledger = none\nlog = file:~/log\n' | put plain .dedup-lda.conf
+	echo 'sales: joe' >"$D/receiver/etc/aliases"
+}
+copies_of() { has "${1%@*}" "$2"; }	# a script with virtual users has one of its own
 all_sent() { empty || { flush && empty; }; }
 lmtp_cases="cut-1 cut-3 stall-1"
 # lmtp_gaps ADDRESS WANTED: messages whose 250 gets lost once or three times; WANTED is once, or each: as often as it was accepted

@@ -299,6 +299,16 @@ recipient_cases() {
 Return-Path: <renee@harbour.example>" 'envelope fields: each once'
 }
 
+# Once the receiver runs.
+receiver_cases() {
+	sender_ready
+	gap_cases
+	hop_cases
+	measure_gap
+	first_hour
+	recipient_cases
+}
+
 crowd() {	# crowd: two times 20 copies, for a queue that stands still
 	mail_text crowd | submit -n 20 crowd@harbour.example joe@meadow.example
 	mail_text crowd | submit -n 20 crowd@harbour.example mbox@meadow.example

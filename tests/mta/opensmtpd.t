@@ -22,14 +22,8 @@ machine receiver "$receiver_image"
 echo meadow.example >"$D/receiver/etc/mailname"
 users
 at receiver smtpd -d >"$log" 2>&1 &
-sender_ready
 ok 'the receiver listens' wait_until 10 listens 25
-
-gap_cases
-hop_cases
-measure_gap
-first_hour
-recipient_cases
+receiver_cases
 
 # What a shell would make of an address.
 printf '#!/bin/sh\n>"$HOME/ran"\n' | put joe evil

@@ -11,10 +11,10 @@ package=$(find "$packages" -name 'dedup-lda_*.deb' 2>/dev/null)
 receiver=postfix
 # shellcheck source=tests/mta/mta.sh
 . "$here/mta.sh"
+# shellcheck source=tests/mta/postfix.sh
+. "$here/postfix.sh"
 root=$D/receiver
 
-empty() { at receiver postqueue -p | grep -q 'queue is empty'; }
-waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example *(.*)"; }
 copies_come() {	# copies_come USER NAME: a message that is sent twice is delivered once
 	mail_text "$2" | submit -n 2 renee@harbour.example "$1@meadow.example"
 	ok "$2: the queue is empty" wait_until 20 empty
@@ -102,8 +102,7 @@ for name in joe ann eve; do
 	user $name
 done
 at receiver newaliases
-at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
-ok 'the receiver listens' wait_until 10 listens 25
+postfix_start
 copies_come joe first
 
 # A ledger in /var/lib/dedup-lda, and another user who takes the name first.
@@ -175,13 +174,13 @@ ok 'and the configuration' grep -q '^window' "$root/etc/dedup-lda.conf"
 mail_text meanwhile | submit meanwhile@harbour.example joe@meadow.example
 ok 'mail waits' wait_until 20 waiting meanwhile
 ok 'it is installed again' dpkg -i /tmp/deb/new.deb
-at receiver postqueue -f
+flush
 ok 'meanwhile: the queue is empty' wait_until 20 empty
 is "$(has joe meanwhile)" 1 'meanwhile: delivered once'
 mail_text first | submit renee@harbour.example joe@meadow.example
 ok 'first: the queue is empty' wait_until 20 empty
 is "$(has joe first)" 1 'what came before it was removed is still known'
-is "$(grep -c 'status=bounced' "$root/var/log/postfix.log")" 0 'nothing bounced'
+is "$(grep -c 'status=bounced' "$log")" 0 'nothing bounced'
 ok 'it is purged' dpkg --purge dedup-lda
 matches "$(cat dpkg.out)" 'ledgers in .* homes .* stay' 'which says what stays'
 ok 'a ledger in a home' test -d "$root/home/joe/.dedup-lda/env"

@@ -3,11 +3,9 @@
 receiver=postfix
 # shellcheck source=tests/mta/mta.sh
 . "$(dirname "$0")/mta.sh"
+# shellcheck source=tests/mta/postfix.sh
+. "$here/postfix.sh"
 
-empty() { at receiver postqueue -p | grep -q 'queue is empty'; }
-log=$D/receiver/var/log/postfix.log
-waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example *(.*)"; }
-flush() { at receiver postqueue -f; }
 configure() { at receiver postconf -e "$@" && at receiver postfix reload 2>reload.err; }
 
 start_sender
@@ -19,15 +17,8 @@ at receiver postconf -e myhostname=meadow.example mydestination=meadow.example l
 at receiver postconf -M 'plain/unix=plain unix - n n - - local -o mailbox_command= -o home_mailbox=Maildir/'
 users
 at receiver newaliases
-at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
-sender_ready
-ok 'the receiver listens' wait_until 10 listens 25
-
-gap_cases
-hop_cases
-measure_gap
-first_hour
-recipient_cases
+postfix_start
+receiver_cases
 configure defer_transports=local
 crowd
 ok 'all wait' wait_until 10 waiting crowd

@@ -51,16 +51,10 @@ at receiver newaliases >>"$log" 2>&1
 mkdir -p "$D/receiver/run/sendmail/mta"	# as Debian's init script does, which would also make a configuration of its own
 install -d -m 700 -o 0 -g 0 "$D/receiver/var/spool/mqueue"
 at receiver sh -c '/usr/sbin/sendmail -bd; true' >>"$log" 2>&1
-sender_ready
 ok 'the receiver listens' wait_until 10 listens 25
-
-gap_cases
-hop_cases
-measure_gap
-first_hour
 alias_copies=1	# Sendmail has one delivery for all the aliases of a user that a message names,
 delivered_to=ann	# and the agent gets the user's name for an address
-recipient_cases
+receiver_cases
 crowd	# each in a process of its own, at once
 crowd_expect
 trouble_cases

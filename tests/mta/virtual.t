@@ -3,11 +3,9 @@
 receiver=postfix
 # shellcheck source=tests/mta/mta.sh
 . "$(dirname "$0")/mta.sh"
+# shellcheck source=tests/mta/postfix.sh
+. "$here/postfix.sh"
 
-log=$D/receiver/var/log/postfix.log
-empty() { at receiver postqueue -p | grep -q 'queue is empty'; }
-waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example *(.*)"; }
-flush() { at receiver postqueue -f; }
 box() {	# box ADDRESS NAME: copies of that message
 	(cd "$D/receiver/var/vmail/${1#*@}" && find "${1%@*}" -path '*/new/*' -exec grep -l "^Message-ID: <$2@" {} + 2>/dev/null | wc -l)
 }
@@ -24,8 +22,7 @@ postfix_common receiver
 at receiver postconf -e myhostname=mail.meadow.example mydestination= 'virtual_alias_maps=inline:{{sales@meadow.example=ann@meadow.example}}'
 printf '%s x\n' joe@meadow.example ann@meadow.example >"$D/receiver/etc/postfix/virtual-mailboxes"
 at receiver postmap /etc/postfix/virtual-mailboxes
-at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
-ok 'the receiver listens' wait_until 10 listens 25
+postfix_start
 
 mail_text both | submit -n 2 renee@harbour.example joe@meadow.example ann@meadow.example
 mail_text alias | submit -n 2 '' sales@meadow.example
