@@ -22,7 +22,8 @@ smtpd=$(line '"local" mda .* || exit 75' opensmtpd/smtpd.conf)
 forward=$(cat "$here/examples/forward/forward")
 ok 'the examples have them all' test -n "$postfix" -a -n "$exim" -a -n "$smtpd" -a -n "$forward"
 stand README.md "$postfix" "$exim" "$forward"
-stand man/dedup-lda.8 "$postfix" "$exim" "$forward" "-m \\\"\\\$EXTENSION\\\" || exit 75"
+stand man/dedup-lda.8 "$postfix"
+stand man/dedup-lda-mta.7 "$postfix" "$exim" "$forward" "-m \\\"\\\$EXTENSION\\\" || exit 75"
 
 # Links within the documentation lead somewhere; an anchor is a heading in small letters, with - for blanks and without other signs.
 anchors() { sed -n 's/^##* //p' "$1" | tr 'A-Z ' 'a-z-' | tr -cd 'a-z0-9_\n-'; }
