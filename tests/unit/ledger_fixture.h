@@ -77,6 +77,27 @@ setup_bdb(void **state)
 	return 0;
 }
 
+/* The place of a file of the ledger that setup_bdb makes, or with "" of its folder. */
+static inline void
+fixture_path(const struct fixture *f, const char *name, char path[256])
+{
+	snprintf(path, 256, "%s/L%s%s", f->folder, *name != '\0' ? "/" : "", name);
+}
+
+/* Whoever opens it next has to recover. */
+static inline void
+remove_regions(const struct fixture *f)
+{
+	static const char *const names[] = { "env/__db.001", "env/__db.002", "env/__db.003" };
+	char path[256];
+	size_t i;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		fixture_path(f, names[i], path);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
 static inline int
 setup_served(void **state, int (*serve)(char url[REDIS_SERVER_URL]))
 {
@@ -235,6 +256,8 @@ check_counters(struct fixture *f, uint64_t records)
 #define EVERY_STORE(test) \
 	{ #test " (memory)", test, setup_memory, teardown, NULL }, { #test " (bdb)", test, setup_bdb, teardown, NULL }, \
 	{ #test " (redis)", test, setup_redis, teardown, NULL }, { #test " (cluster)", test, setup_cluster, teardown, NULL }
+
+#define BDB(test) { #test, test, setup_bdb, teardown, NULL }
 
 /* Run them all, or those that need no Redis where there is none. cmocka takes a test that is skipped for one that failed. */
 static inline int

@@ -162,7 +162,7 @@ spoil(const struct fixture *f, off_t at)
 	char path[256];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/L/env/" BDB_FILE, f->folder);
+	fixture_path(f, "env/" BDB_FILE, path);
 	fd = open(path, O_RDWR);
 	assert_int_not_equal(fd, -1);
 	assert_int_equal(pwrite(fd, "damage", 6, at), 6);
@@ -181,7 +181,7 @@ test_damage(void **state)
 
 	deliver_some(f, 0, 300);
 	write_all(f);
-	snprintf(path, sizeof(path), "%s/L/env/" BDB_FILE, f->folder);
+	fixture_path(f, "env/" BDB_FILE, path);
 	assert_int_equal(stat(path, &st), 0);
 	spoil(f, 2 * BDB_PAGE_BYTES + 1000);
 	store = open_store(f);
@@ -211,7 +211,7 @@ test_replaced(void **state)
 	char path[256], other[256];
 
 	deliver_some(f, 0, 20);
-	snprintf(path, sizeof(path), "%s/L/env/" BDB_FILE, f->folder);
+	fixture_path(f, "env/" BDB_FILE, path);
 	snprintf(other, sizeof(other), "%s/other", f->folder);
 	store = open_store(f);
 	c = begin(f, store);

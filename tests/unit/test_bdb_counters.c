@@ -7,12 +7,6 @@
 #define LATER 4000000000LL	/* recent by the real clock, or the clock hand would tidy up before us */
 #define CROWD 60000		/* more than one section counts */
 
-static void
-path_of(const struct fixture *f, const char *name, char path[256])
-{
-	snprintf(path, 256, "%s/L%s", f->folder, name);
-}
-
 static enum store_result
 work_crowd(struct bdb *b, void *arg, struct err *err)
 {
@@ -47,7 +41,7 @@ make_old(struct fixture *f)
 	struct err err = { .text = "" };
 
 	ledger_close(&f->ledger);
-	path_of(f, "", path);
+	fixture_path(f, "", path);
 	assert_int_equal(store_bdb.open(&store, &so, &err), 0);
 	if (bdb_section((struct bdb *)store, work_crowd, NULL, &err) != STORE_OK)
 		fail_msg("%s", err.text);
@@ -117,7 +111,7 @@ test_other_counters(void **state)
 	unsigned int i;
 
 	memset(many, '?', sizeof(many) - 1);
-	path_of(f, "", path);
+	fixture_path(f, "", path);
 	for (i = 0; i < 2; i++) {
 		deliver_one(f, 10 * i, LATER);
 		ledger_close(&f->ledger);
@@ -127,19 +121,6 @@ test_other_counters(void **state)
 		fixture_open(f);
 		deliver_one(f, 10 * i + 1, LATER);
 		check_counters(f, 2 * (i + 1));
-	}
-}
-
-static void
-remove_regions(const struct fixture *f)
-{
-	static const char *const names[] = { "/env/__db.001", "/env/__db.002", "/env/__db.003" };
-	char path[256];
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		path_of(f, names[i], path);
-		assert_int_equal(unlink(path), 0);
 	}
 }
 
@@ -154,7 +135,7 @@ test_pages_are_used_again(void **state)
 	off_t size = 0;
 	char path[256];
 
-	path_of(f, "/env/ledger.db", path);
+	fixture_path(f, "env/ledger.db", path);
 	for (round = 0; round < 5; round++) {
 		for (i = 0; i < 600; i++)
 			deliver_one(f, (round * 600 + i) * 7919 % 1000003, LATER);
@@ -170,8 +151,6 @@ test_pages_are_used_again(void **state)
 	}
 	assert_in_range(st.st_size, 1, size * 3 / 2);
 }
-
-#define BDB(test) { #test, test, setup_bdb, teardown, NULL }
 
 int
 main(void)

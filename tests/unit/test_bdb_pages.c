@@ -121,8 +121,6 @@ test_strange(void **state)
 	close(b.dir);
 }
 
-#define BDB(test) { #test, test, setup_bdb, teardown, NULL }
-
 int
 main(void)
 {

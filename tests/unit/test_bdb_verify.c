@@ -230,8 +230,6 @@ test_children(void **state)
 	close(t.fd);
 }
 
-#define BDB(test) { #test, test, setup_bdb, teardown, NULL }
-
 int
 main(void)
 {

@@ -186,8 +186,6 @@ test_no_ledger(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-#define BDB(test) cmocka_unit_test_setup_teardown(test, setup_bdb, teardown)
-
 int
 main(void)
 {
