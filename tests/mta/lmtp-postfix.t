@@ -8,9 +8,7 @@ receiver=postfix
 # shellcheck source=tests/mta/lmtp.sh
 . "$here/lmtp.sh"
 
-copies_of() {	# copies_of ADDRESS NAME
-	(cd "$D/receiver/var/vmail/${1#*@}" && find "${1%@*}" -path '*/new/*' -exec grep -l "^Message-ID: <$2@" {} + 2>/dev/null | wc -l)
-}
+copies_of() { virtual_copies "$@"; }
 
 machine receiver "$receiver_image"
 cat "$here/../../examples/lmtp/main.cf" >>"$D/receiver/etc/postfix/main.cf"
@@ -31,14 +29,7 @@ ln -s /var/spool/postfix/private/dedup-lmtp "$D/receiver/run/dedup-lmtpd.sock"
 "$here/gapproxy" --listen "$D/receiver/var/spool/postfix/private/gap" --to "$D/receiver/var/spool/postfix/private/dedup-lmtp" \
 	--log "$D/lmtp.gaps" &
 
-mail_text both | submit -n 2 renee@harbour.example joe@meadow.example ann@meadow.example
-mail_text alias | submit -n 2 '' sales@meadow.example
-mail_text extension | submit -n 2 renee@harbour.example Joe+x@meadow.example joe+y@meadow.example
-ok 'delivered' wait_until 20 empty
-is "$(copies_of joe@meadow.example both) $(copies_of ann@meadow.example both)" '1 1' 'sent twice to two users: each has it once'
-is "$(copies_of ann@meadow.example alias)" 1 'sent twice to an alias: once'
-is "$(copies_of joe@meadow.example extension)" 1 'sent twice to two extensions: once'
-is "$(find "$D/receiver/var/vmail" ! -user "$(at receiver id -u vmail)" | wc -l)" 0 'all of it belongs to vmail'
+virtual_cases
 ok 'Postfix logs the reply' grep -q 'status=sent (250 2.0.0 [0-9a-f-]*: duplicate)' "$log"
 ok 'the numbers for Prometheus' wait_until 5 grep -q '^dedup_lmtpd_duplicates_total [1-9]' "$D/receiver/run/dedup-lmtpd/stats.prom"
 

@@ -249,13 +249,26 @@ is_there(const struct fixture *f, unsigned int log, char path[256])
 	return stat(path, &st) == 0;
 }
 
+/* What is delivered after the damage survives a recovery. */
+static void
+assert_kept(struct fixture *f, unsigned int n)
+{
+	struct claim claim;
+
+	fixture_open(f);
+	deliver_one(f, n, NOW);
+	ledger_close(&f->ledger);
+	remove_regions(f);
+	fixture_open(f);
+	claim_as(f, n, NOW, CLAIM_DUPLICATE, &claim);
+}
+
 /* The last checkpoint is in a log file that has lost its content, and the log goes on in another one: what comes after the damage survives
  * a recovery. */
 static void
 test_log_without_its_checkpoint(void **state)
 {
 	struct fixture *f = *state;
-	struct claim claim;
 	char path[256];
 	unsigned int older, n = 0;
 	int i;
@@ -269,12 +282,7 @@ test_log_without_its_checkpoint(void **state)
 	ledger_close(&f->ledger);
 	assert_int_equal(truncate(path, 0), 0);
 	remove_regions(f);	/* only a recovery reads that file */
-	fixture_open(f);
-	deliver_one(f, n, NOW);
-	ledger_close(&f->ledger);
-	remove_regions(f);
-	fixture_open(f);
-	claim_as(f, n, NOW, CLAIM_DUPLICATE, &claim);
+	assert_kept(f, n);
 }
 
 /* A log file that is not the last one any more is damaged at rest: that is found out before anything new is recorded. */
@@ -282,7 +290,6 @@ static void
 test_older_log_damaged(void **state)
 {
 	struct fixture *f = *state;
-	struct claim claim;
 	char path[256], last[256];
 	unsigned int n = 0;
 
@@ -292,12 +299,7 @@ test_older_log_damaged(void **state)
 	ledger_close(&f->ledger);
 	assert_true(is_there(f, 1, path));
 	overwrite(path, 4096);
-	fixture_open(f);
-	deliver_one(f, n, NOW);
-	ledger_close(&f->ledger);
-	remove_regions(f);
-	fixture_open(f);
-	claim_as(f, n, NOW, CLAIM_DUPLICATE, &claim);
+	assert_kept(f, n);
 }
 
 /* Berkeley DB would wait for somebody who writes into it. */
