@@ -17,7 +17,7 @@ struct delivery {
 	const char *user;
 	const char *sender;	/* envelope sender without <>, "" is the null sender; NULL: not told */
 	const char *address;	/* original recipient, or NULL */
-	const char *folder;	/* -m, or NULL */
+	const char *folder;	/* -m; "" or NULL: the inbox */
 	const char *received;	/* a Received field to add, with its newline, or NULL */
 	bool confine;		/* deliver_message(): give up the rest of the file system first, as deliver() always does */
 };

@@ -226,7 +226,7 @@ share_message(struct lmtpd_site *site, struct err *err)
 void
 lmtpd_deliver_as_user(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct delivery *with, struct lmtpd_outcome *outcome)
 {
-	struct lmtpd_request q = { .kind = REQUEST_DELIVER, .has_folder = with->folder != NULL };
+	struct lmtpd_request q = { .kind = REQUEST_DELIVER };
 	struct lmtpd_reply reply;
 	struct err err;
 

@@ -23,7 +23,6 @@ enum lmtpd_request_kind { REQUEST_FIND, REQUEST_DELIVER };
 /* All strings end with a NUL. Of a worker that was taken over it is the only thing that root ever reads. */
 struct lmtpd_request {
 	enum lmtpd_request_kind kind;
-	bool has_folder;
 	char user[LMTP_ADDRESS_MAX];	/* a login name; what follows is for REQUEST_DELIVER, which comes with the message's descriptor */
 	char address[LMTP_ADDRESS_MAX], plain[LMTP_ADDRESS_MAX], folder[LMTP_ADDRESS_MAX], sender[LMTP_ADDRESS_MAX];
 	char received[LMTPD_RECEIVED_MAX];

@@ -50,7 +50,7 @@ static int
 deliver_as(struct lmtpd_site *site, const struct user *user, const struct lmtpd_request *q, int message, struct lmtpd_outcome *outcome)
 {
 	const struct identity who = { .user = q->user, .home = user->home, .address = q->plain };
-	const struct delivery d = { .user = q->user, .sender = q->sender, .address = q->address, .folder = q->has_folder ? q->folder : NULL,
+	const struct delivery d = { .user = q->user, .sender = q->sender, .address = q->address, .folder = q->folder,
 		.received = q->received, .confine = true };
 	struct config *config = NULL;
 	struct err err;
