@@ -115,7 +115,6 @@ lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct
 	if (!site->one_log)
 		log_close(&d.log);
 done:
-	exit_after(0);
 	if (ret == -1) {
 		failed(outcome, config, &err);
 		return;
@@ -130,10 +129,12 @@ deliver_virtual(struct lmtpd_site *site, const struct lmtpd_recipient *r, const 
 	struct identity who = lmtpd_identity(r);
 	struct err err;
 
-	if (config_resolve(site->config, &who, &err) == 0)
-		lmtpd_deliver(site, site->config, with, outcome);
-	else
+	if (config_resolve(site->config, &who, &err) == -1) {
 		failed(outcome, site->config, &err);
+		return;
+	}
+	lmtpd_deliver(site, site->config, with, outcome);
+	exit_after(0);
 }
 
 /* Paths and the like are in the text, and so what an address holds: a reply is printable ASCII. */

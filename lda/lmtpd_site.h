@@ -83,7 +83,7 @@ void lmtpd_recipient_free(struct lmtpd_recipient **r);
 /* How the configuration calls a recipient; the strings are the recipient's. */
 struct identity lmtpd_identity(const struct lmtpd_recipient *r);
 
-/* Deliver site->message in this process, as config says: resolved for this recipient. */
+/* Deliver site->message in this process, as config says: resolved for this recipient. Its time limit still runs afterwards. */
 void lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct delivery *with, struct lmtpd_outcome *outcome);
 /* The same in a child of the monitor, which becomes the recipient first. */
 void lmtpd_deliver_as_user(struct lmtpd_site *site, const struct lmtpd_recipient *r, const struct delivery *with,

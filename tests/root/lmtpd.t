@@ -101,6 +101,17 @@ ok 'joe stops it: it is ended' wait_for 20 ended
 kill -CONT "$(cat pids)" 2>err
 wait $client
 matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'and the next recipient is served' || diag "$(cat replies)"
+printf 'mailbox = mbox:~/box\nmbox-locks = {fcntl}\nlock-timeout = 1h\ntime-limit = 1h\n' | conf joe
+echo 'time-limit = 2s' >/etc/dedup-lda.conf
+start
+to 6 joe@example.org ann@example.org &
+client=$!
+served() { grep -q ^221 replies; }
+ok "joe's time-limit of an hour holds a worker for as long as the system's says" wait_for 30 served || pkill -9 -u joe -x dedup-lmtpd
+wait $client
+matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'and the next recipient is served' || diag "$(cat replies)"
+rm /etc/dedup-lda.conf
+start
 kill $locker
 to 6 joe@example.org ann@example.org
 is "$(sed -n 's/^250 2.0.0 .*: //p' replies | tr '\n' ' ')" 'delivered duplicate ' 'again: delivered, a duplicate'
