@@ -5,7 +5,7 @@
  * The worker, which reads commands and messages, is nobody in particular (lmtp-user) and can open no file but temporary ones. It asks its
  * monitor for two things: is there such a user, and deliver what is behind this descriptor to that user. For the latter the monitor forks a
  * child that becomes the user for good before it looks at the message. So whoever takes a worker over has the mail that comes to it, and can
- * have mail delivered, as any client can, of any size and with any Received field. A worker that dies takes its monitor along, once the
+ * have mail delivered, as any client can, with any Received field. A worker that dies takes its monitor along, once the
  * delivery that it is at has ended.
  */
 #ifndef LMTPD_MONITOR_H

@@ -23,6 +23,7 @@
 struct beginning {
 	int fd;
 	uint64_t done;
+	uint64_t limit;		/* 0: none */
 };
 
 static ssize_t
@@ -33,13 +34,15 @@ read_on(void *arg, void *buf, size_t len, struct err *err)
 
 	if (n > 0)
 		b->done += (uint64_t)n;
+	if (b->limit != 0 && b->done > b->limit)	/* the worker has looked, if it is still itself */
+		return err_set(err, STATUS_TEMP, "the message is larger than lmtp-max-size");
 	return n;
 }
 
 static int
 read_message(struct lmtpd_site *site, const struct config *config, int fd, struct err *err)
 {
-	struct beginning beginning = { .fd = fd };
+	struct beginning beginning = { .fd = fd, .limit = (uint64_t)site->config->lmtp_max_size };
 	const struct source from = { read_on, &beginning };
 	struct identify how = { .config = config, .also = head_fields };
 

@@ -166,6 +166,15 @@ matches "$(cat replies)" '^451 4\.3\.0 the user could not be looked up' 'a monit
 again() { to 9 joe@example.org && grep -q '^250 2.0.0 .*: delivered' replies; }
 ok 'other workers have taken over' wait_for 20 again
 
+# A worker that was taken over.
+start -o lmtp-max-size=1000
+wait_for 10 settled
+rogue() { "$here/../root/rogue_worker" "$(pgrep -P $server | head -n 1)" joe "$1" 2>&1; }
+printf 'Message-ID: <rogue@example.net>\nDate: today\n\n' >small
+{ cat small; yes 'a line' | head -n 200; } >large
+matches "$(rogue large)" '^the message is larger than lmtp-max-size$' 'its monitor delivers nothing that is larger than lmtp-max-size'
+is "$(rogue small)" delivered 'what any client may send is delivered'
+
 # Who talks to clients does not hold what the users' processes read.
 memory() {	# memory PID: what it has written to
 	sed -n 's/^\([0-9a-f]*\)-\([0-9a-f]*\) rw.*/\1 \2/p' "/proc/$1/maps" | while read -r from to; do
