@@ -180,6 +180,17 @@ fs_temporary(struct err *err)
 	return fd != -1 ? fd : fs_unnamed("/tmp", err);
 }
 
+int
+fs_open_to_read(int fd)
+{
+	char path[64];
+	int got;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	got = open(path, O_RDONLY | O_CLOEXEC);
+	return got != -1 ? got : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+}
+
 #if defined(__linux__) && !defined(F_OFD_SETLK) && !defined(WITHOUT_OFD_LOCKS)
 #error "flock(2) of Linux keeps nobody out of an mbox who locks it with fcntl(2): take a C library that has F_OFD_SETLK"
 #endif

@@ -50,6 +50,9 @@ int fs_unnamed(const char *folder, struct err *err);
 /* The same in /var/tmp, or else in /tmp. */
 int fs_temporary(struct err *err);
 
+/* Another descriptor of the same file, which can only be read from; without /proc it is as fd. Returns it or -1. */
+int fs_open_to_read(int fd);
+
 /* Try for an exclusive lock on the whole file, once: 1 have it, 0 somebody else has it, -1 error. It belongs to the open file
  * description, so it is freed by close() and by death, and conflicts with fcntl(2) locks of other programs. */
 int fs_try_lock(int fd, const char *path, struct err *err);

@@ -198,28 +198,39 @@ write_fd(void *arg, const void *buf, size_t len, struct err *err)
 	return fs_write(*(int *)arg, buf, len, NULL, "copy of the message", err);
 }
 
-/* The message in a file, for all recipients. Returns its descriptor, or -1. */
+/* A copy of the message in a file. Returns its descriptor, or -1. */
+static int
+copy_to_file(const struct message *m, struct err *err)
+{
+	int fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	const struct sink to = { write_fd, &fd };
+
+	if (fd == -1)
+		fd = fs_temporary(err);
+	if (fd == -1)
+		return -1;
+	if (message_replay(m, &to, err) == -1) {
+		close(fd);
+		return -1;
+	}
+	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);	/* of a file on disk only its mode protects it */
+	return fd;
+}
+
+/* The message in a file, for all recipients, none of whom can change what others get. Returns its descriptor, or -1. */
 static int
 share_message(struct lmtpd_site *site, struct err *err)
 {
-	const struct sink to = { write_fd, &site->shared };
-	int file = message_file(site->message);
+	int file = message_file(site->message), copy = -1;
 
 	if (site->shared != -1)
 		return site->shared;
+	if (file == -1)
+		file = copy = copy_to_file(site->message, err);
 	if (file != -1)
-		site->shared = fcntl(file, F_DUPFD_CLOEXEC, 0);
-	else {
-		site->shared = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		if (site->shared == -1)
-			site->shared = fs_temporary(err);
-		if (site->shared != -1 && message_replay(site->message, &to, err) == -1) {
-			close(site->shared);
-			site->shared = -1;
-		}
-		if (site->shared != -1)		/* no recipient can change what others get; a file on disk has no seals */
-			(void)fcntl(site->shared, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
-	}
+		site->shared = fs_open_to_read(file);
+	if (copy != -1)
+		close(copy);
 	return site->shared;
 }
 

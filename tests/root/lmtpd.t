@@ -87,6 +87,8 @@ ok "joe's delivery waits for a lock" wait_for 10 joes
 is "$(grep ^Uid "/proc/$(head -n 1 pids)/status" | tr -s '\t' ' ')" 'Uid: 60001 60001 60001 60001' 'in a process that is joe for good'
 is "$(grep ^Groups "/proc/$(head -n 1 pids)/status" | tr -s '\t' ' ' | sed 's/ $//')" 'Groups: 60001 60100' 'with all groups of joe'
 is "$(find "/proc/$(head -n 1 pids)/fd" -lname 'socket:*' | wc -l)" 0 'and without a socket of the server'
+modes() { for f in /proc/"$1"/fd/*; do [ "$(stat -L -c %U "$f")" != nobody ] || sed -n 's/^flags:.*\(.\)$/\1/p' "/proc/$1/fdinfo/${f##*/}"; done; }
+is "$(modes "$(head -n 1 pids)")" 0 'that can only read the file from which ann gets the message, too'
 pkill -HUP -u joe -x dedup-lmtpd
 ended() { ! joes; }
 ok 'a reload that is sent to all does not end it' not wait_for 1 ended

@@ -53,13 +53,32 @@ test_large_files(void **state)
 	close(fd);
 }
 
+static void
+test_open_to_read(void **state)
+{
+	struct err err = { .text = "" };
+	char byte = 0;
+	int fd = fs_temporary(&err), other;
+
+	(void)state;
+	assert_int_equal(fs_write(fd, "x", 1, NULL, "a file", &err), 0);
+	other = fs_open_to_read(fd);
+	assert_int_not_equal(other, -1);
+	assert_int_equal(fs_pread(other, &byte, 1, 0, "a file", &err), 1);
+	assert_int_equal(byte, 'x');
+	assert_int_equal(fs_write(other, "y", 1, NULL, "a file", NULL), -1);
+	close(other);
+	close(fd);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_late_times),
 		cmocka_unit_test(test_large_files),
+		cmocka_unit_test(test_open_to_read),
 	};
 
-	return cmocka_run_group_tests_name("times and sizes", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("times, sizes and descriptors", tests, NULL, NULL);
 }
