@@ -15,9 +15,9 @@
 
 /* Ask a question: the arguments of dedup-lda-nss, with NULL at the end. Returns 0 with what it wrote (to be freed; len bytes, a NUL
  * after each field), or -1: STATUS_NOUSER when there is no such user or host, or the answer is no, STATUS_TEMP when nobody could say.
- * Takes as long as the name service does, 60 s at most. Standard input is not touched. */
+ * Takes as long as the name service does, 61 s at most. Standard input is not touched. */
 int nss_ask(const char *const *question, char **answer, size_t *len, struct err *err);
-/* The same in timeout_ms at most; 0: as above. */
+/* The same in timeout_ms at most. */
 int nss_ask_within(const char *const *question, int timeout_ms, char **answer, size_t *len, struct err *err);
 
 #endif
