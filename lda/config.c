@@ -233,7 +233,7 @@ config_read(struct config *config, const char *path, bool required, int64_t owne
 {
 	char *text = NULL;
 	size_t len = 0;
-	int result = config_file_read(path, owner, &text, &len, err);
+	int result = config_file_read(path, owner, false, &text, &len, err);
 
 	if (result == 0 && required)
 		return err_set(err, STATUS_CONFIG, "%s: there is no such file", path);

@@ -56,6 +56,18 @@ check_entry(const char *path, int fd, bool folder, int64_t owner, struct err *er
 	return 0;
 }
 
+static int
+check_readers(const char *path, int fd, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return err_sys(err, "fstat", path);
+	if ((st.st_mode & S_IROTH) != 0)
+		return err_set(err, STATUS_CONFIG, "%s: everybody can read the password: chmod o-r it", path);
+	return 0;
+}
+
 /* Most users have no file: one question instead of a walk. */
 static bool
 is_missing(const char *path)
@@ -136,7 +148,7 @@ fail:
 }
 
 int
-config_file_read(const char *path, int64_t owner, char **text, size_t *len, struct err *err)
+config_file_read(const char *path, int64_t owner, bool secret, char **text, size_t *len, struct err *err)
 {
 	char folder_path[PATH_MAX];
 	const char *base = path;
@@ -153,7 +165,8 @@ config_file_read(const char *path, int64_t owner, char **text, size_t *len, stru
 		result = 0;
 	if (fd < 0)
 		goto out;
-	if (check_entry(folder_path, folder, true, owner, err) != 0 || check_entry(path, fd, false, owner, err) != 0)
+	if (check_entry(folder_path, folder, true, owner, err) != 0 || check_entry(path, fd, false, owner, err) != 0 ||
+	    (secret && check_readers(path, fd, err) != 0))
 		goto out;
 	result = read_all(fd, path, text, len, err);
 out:

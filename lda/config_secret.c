@@ -1,6 +1,5 @@
 /* A password that a file holds. */
 #include <sys/resource.h>
-#include <sys/stat.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +14,6 @@ secret_free(char **secret)
 		explicit_bzero(*secret, strlen(*secret));
 	free(*secret);
 	*secret = NULL;
-}
-
-static int
-check_readers(const char *path, struct err *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) == -1)
-		return err_sys(err, "stat", path);
-	if ((st.st_mode & S_IROTH) != 0)
-		return err_set(err, STATUS_CONFIG, "%s: everybody can read the password: chmod o-r it", path);
-	return 0;
 }
 
 /* Only the delivery agents make sure of that from the start. */
@@ -45,17 +32,14 @@ secret_read(char **secret, const char *path, struct err *err)
 	int ret;
 
 	leave_no_core();
-	ret = config_file_read(path, -1, secret, &len, err);
+	ret = config_file_read(path, -1, true, secret, &len, err);
 	if (ret <= 0)
 		return ret == -1 ? -1 : err_set(err, STATUS_CONFIG, "%s: there is no such file", path);
 	end = strcspn(*secret, "\r\n");
-	if (end == 0 || end > SECRET_MAX || strlen(*secret) != len || (*secret)[end + strspn(*secret + end, "\r\n")] != '\0')
-		ret = err_set(err, STATUS_CONFIG, "%s: a password is one line of %d bytes at most", path, SECRET_MAX);
-	else
-		ret = check_readers(path, err);
-	if (ret == 0)
-		(*secret)[end] = '\0';
-	else
+	if (end == 0 || end > SECRET_MAX || strlen(*secret) != len || (*secret)[end + strspn(*secret + end, "\r\n")] != '\0') {
 		secret_free(secret);
-	return ret;
+		return err_set(err, STATUS_CONFIG, "%s: a password is one line of %d bytes at most", path, SECRET_MAX);
+	}
+	(*secret)[end] = '\0';
+	return 0;
 }
