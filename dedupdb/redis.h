@@ -4,11 +4,12 @@
  * hiredis formats commands and takes replies apart. Connections are our own, since each operation has one deadline for all that it does:
  * looking about, connecting, sending, and every byte of an answer.
  *
- * Keys, where BB is the first byte of a fingerprint in hex, and a hash tag: a bucket is in one slot of a cluster.
- *	dedup-lda:{BB}:PPPPPPPPPPPPPPPP	records whose fingerprints begin with these 16 digits: frames, one after the other
- *	dedup-lda:{BB}:pending		sorted set: fingerprints of pending records, by when they became that
- *	dedup-lda:{BB}:events		list: the newest events
- *	dedup-lda:{BB}:counts		hash: noted (events, ever) and duplicates
+ * Keys, where BBB is the first byte of a fingerprint, and a hash tag: a bucket is in one slot of a cluster. It is octal, since a cluster's
+ * checksum gives each 256th part of the slots one of the tags 000 to 377, and would give some parts none, others four of 00 to ff.
+ *	dedup-lda:{BBB}:PPPPPPPPPPPPPPPP	records whose fingerprints begin with these 16 digits: frames, one after the other
+ *	dedup-lda:{BBB}:pending			sorted set: fingerprints of pending records, by when they became that
+ *	dedup-lda:{BBB}:events			list: the newest events
+ *	dedup-lda:{BBB}:counts			hash: noted (events, ever) and duplicates
  *
  * A frame is: the other 24 bytes of the fingerprint, when it expires (4 bytes, s since 1970; 0: never), length (2), the record as in
  * every store; integers are big-endian. Nearly always there is one. Separate copies of a message share a key, so that they are found
@@ -92,7 +93,7 @@ void redis_word(struct redis_command *c, const char *word);
 /* A number; text (24 bytes) has to live as long as the command. */
 void redis_number(struct redis_command *c, char text[24], int64_t n);
 void redis_key(char key[REDIS_KEY_MAX], const struct fingerprint *fp);
-/* "dedup-lda:{BB}:what" */
+/* "dedup-lda:{BBB}:what" */
 void redis_bucket_key(char key[REDIS_KEY_MAX], unsigned int bucket, const char *what);
 bool redis_is_string(const redisReply *reply);
 /* The i-th of an array, or NULL: there is none, or it is of another type. */

@@ -17,7 +17,7 @@ slot_of(unsigned int bucket)
 	unsigned int crc = 0, bit;
 	const char *p;
 
-	snprintf(tag, sizeof(tag), "%02x", bucket);
+	snprintf(tag, sizeof(tag), "%03o", bucket);
 	for (p = tag; *p != '\0'; p++) {
 		crc ^= (unsigned int)(unsigned char)*p << 8;
 		for (bit = 0; bit < 8; bit++)

@@ -33,13 +33,13 @@ redis_key(char key[REDIS_KEY_MAX], const struct fingerprint *fp)
 	char hex[FINGERPRINT_HEX];
 
 	fingerprint_hex(fp, hex);
-	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%.2s}:%.*s", hex, 2 * PREFIX_BYTES, hex);
+	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%03o}:%.*s", fp->bytes[0], 2 * PREFIX_BYTES, hex);
 }
 
 void
 redis_bucket_key(char key[REDIS_KEY_MAX], unsigned int bucket, const char *what)
 {
-	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%02x}:%s", bucket, what);
+	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%03o}:%s", bucket, what);
 }
 
 bool

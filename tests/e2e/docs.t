@@ -71,7 +71,6 @@ procmail/procmailrc		mta/filters.t
 redis/dedup-lda.conf		e2e/redis_examples.t
 redis/redis.conf		e2e/redis_examples.t
 redis/sentinel.conf		e2e/redis_examples.t
-redis/slots			e2e/redis_cluster.t
 redis/stunnel-client.conf	e2e/redis_examples.t
 redis/stunnel-server.conf	e2e/redis_examples.t
 redis/users.acl			e2e/redis_examples.t

@@ -242,15 +242,15 @@ test_keys(void **state)
 
 	claim_as(f, 0xabcdef, NOW, CLAIM_NEW, &claim);
 	decide_as(f, &claim, "x", NOW, CLAIM_WON);
-	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":-1");	/* pending: it stays */
-	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
+	server_says("TTL dedup-lda:{253}:abcdef0000000000", ":-1");	/* pending: it stays */
+	server_says("ZCARD dedup-lda:{253}:pending", ":1");
 	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);
-	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":8");	/* a day and the window: 87400, or a second less */
-	server_says("ZCARD dedup-lda:{ab}:pending", ":0");
+	server_says("TTL dedup-lda:{253}:abcdef0000000000", ":8");	/* a day and the window: 87400, or a second less */
+	server_says("ZCARD dedup-lda:{253}:pending", ":0");
 	assert_int_equal(ledger_forget(f->ledger, &claim, NULL), 0);
 	claim_as(f, 0xabcdef, NOW, CLAIM_DUPLICATE, &claim);
 	assert_int_equal(ledger_forget(f->ledger, &claim, NULL), 1);
-	server_says("EXISTS dedup-lda:{ab}:abcdef0000000000", ":0");
+	server_says("EXISTS dedup-lda:{253}:abcdef0000000000", ":0");
 }
 
 /* A mark that came too late, or a deletion, does not hide a record that is pending still. */
@@ -266,9 +266,9 @@ test_hint_stays(void **state)
 	claim_as(f, 0xabcdef, NOW, CLAIM_PENDING, &claim);
 	decide_as(f, &claim, "y", NOW, CLAIM_WON);
 	assert_int_equal(ledger_delivered(f->ledger, &old, false, NULL), 0);
-	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
+	server_says("ZCARD dedup-lda:{253}:pending", ":1");
 	assert_int_equal(ledger_forget(f->ledger, &old, NULL), 0);
-	server_says("ZCARD dedup-lda:{ab}:pending", ":1");
+	server_says("ZCARD dedup-lda:{253}:pending", ":1");
 }
 
 /* All of them, also where there are more than a delivery looks at, and what a race has left is not one. */
@@ -285,11 +285,11 @@ test_all_pending(void **state)
 		decide_as(f, &claim, "x", NOW, CLAIM_WON);
 	}
 	deliver_one(f, 200, NOW);
-	server_says("ZADD dedup-lda:{00}:pending 1 \"\\x00\\x00\\xc8\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"
+	server_says("ZADD dedup-lda:{000}:pending 1 \"\\x00\\x00\\xc8\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00"
 	    "\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x00\\x01\" 2 short", ":2");
 	assert_int_equal(ledger_each_pending(f->ledger, NOW, count_one, &n, &err), 0);
 	assert_int_equal(n, 100);
-	server_says("ZCARD dedup-lda:{00}:pending", ":101");
+	server_says("ZCARD dedup-lda:{000}:pending", ":101");
 	n = 0;
 	assert_int_equal(ledger_recent_pending(f->ledger, NOW, count_one, &n, &err), 0);
 	assert_in_range(n, 1, 99);
@@ -315,12 +315,12 @@ test_separate_copies(void **state)
 	}
 	server_says("DBSIZE", ":2");	/* and the set of pending ones */
 	assert_int_equal(ledger_delivered(f->ledger, &claim[1], false, &err), 0);
-	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":-1");	/* two are pending */
+	server_says("TTL dedup-lda:{253}:abcdef0000000000", ":-1");	/* two are pending */
 	assert_int_equal(ledger_each_prefix(f->ledger, "abcdef0000000000", NOW, count_one, &n, &err), 0);
 	assert_int_equal(n, 3);
 	assert_int_equal(ledger_delivered(f->ledger, &claim[0], false, &err), 0);
 	assert_int_equal(ledger_delivered(f->ledger, &claim[2], false, &err), 0);
-	server_says("TTL dedup-lda:{ab}:abcdef0000000000", ":8");
+	server_says("TTL dedup-lda:{253}:abcdef0000000000", ":8");
 	for (i = 0; i < 3; i++) {
 		assert_int_equal(ledger_claim(f->ledger, &claim[i].fp, NOW, &claim[i], &err), 0);
 		assert_int_equal(claim[i].state, CLAIM_DUPLICATE);
@@ -345,7 +345,7 @@ test_damaged(void **state)
 	size_t i;
 
 	for (i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
-		snprintf(line, sizeof(line), "SET dedup-lda:{ab}:abcdef0000000000 %s", values[i]);
+		snprintf(line, sizeof(line), "SET dedup-lda:{253}:abcdef0000000000 %s", values[i]);
 		server_says("FLUSHALL", "OK");
 		server_says(line, "OK");
 		check_counters(f, 1);
@@ -355,8 +355,8 @@ test_damaged(void **state)
 		claim_as(f, 0xabcdef, NOW, CLAIM_DUPLICATE, &claim);
 		check_counters(f, 1);
 	}
-	server_says("DEL dedup-lda:{ab}:abcdef0000000000", ":1");
-	server_says("LPUSH dedup-lda:{ab}:abcdef0000000000 x", ":1");
+	server_says("DEL dedup-lda:{253}:abcdef0000000000", ":1");
+	server_says("LPUSH dedup-lda:{253}:abcdef0000000000 x", ":1");
 	assert_int_equal(ledger_claim(f->ledger, &fp, NOW, &claim, &err), -1);	/* not even of the right type: nothing of it is ours */
 	assert_non_null(strstr(err.text, "WRONGTYPE"));
 	server_says("FLUSHALL", "OK");
