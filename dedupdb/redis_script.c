@@ -7,10 +7,14 @@
 #include "digest.h"
 #include "redis.h"
 
+#define TEXT(x) #x
+#define TEXT_OF(macro) TEXT(macro)
+
 /* KEYS: records. ARGV: the rest of the fingerprint, what is expected ("none", "same"), the same, the new record ("": remove), when it
  * expires, now.
  *
- * What is no frame is dropped with all that follows it; until then it counts as an empty record whose fingerprint ends in zeroes.
+ * What is no frame is dropped with all that follows it; until then it counts as an empty record whose fingerprint ends in zeroes. What is longer
+ * than a record counts as it is read, cut: see redis_frame.c.
  *
  * Returns {0} done, {1, what is there}, {2}: nothing is there. All that can fail comes before the one change. */
 static const char text[] =
@@ -29,7 +33,7 @@ static const char text[] =
 "    break\n"
 "  end\n"
 "  if string.sub(all, at, at + 23) == ARGV[1] then\n"
-"    there = string.sub(all, at + 30, at + 29 + len)\n"
+"    there = string.sub(all, at + 30, at + 29 + math.min(len, " TEXT_OF(RECORD_MAX) "))\n"
 "  elseif expiry == 0 or expiry > now then\n"
 "    keep(string.sub(all, at, at + 29 + len), expiry)\n"
 "  end\n"

@@ -362,6 +362,28 @@ test_damaged(void **state)
 	server_says("FLUSHALL", "OK");
 }
 
+/* Longer than any record: nothing of ours writes such a thing, and the next copy replaces it. */
+static void
+test_too_long(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned int len = RECORD_MAX + 1;
+	struct claim claim;
+	char line[RECORD_MAX + 256];
+	size_t i, n;
+
+	n = (size_t)snprintf(line, sizeof(line), "SET dedup-lda:{253}:abcdef0000000000 \"");
+	for (i = 0; i < 23; i++)
+		n += (size_t)snprintf(line + n, sizeof(line) - n, "\\x00");
+	snprintf(line + n, sizeof(line) - n, "\\x01\\x00\\x00\\x00\\x00\\x%02x\\x%02x%0*d\"", len >> 8, len & 255, (int)len, 0);
+	server_says(line, "OK");
+	claim_as(f, 0xabcdef, NOW, CLAIM_NEW, &claim);
+	decide_as(f, &claim, "x", NOW, CLAIM_WON);
+	assert_int_equal(ledger_delivered(f->ledger, &claim, false, NULL), 0);
+	claim_as(f, 0xabcdef, NOW, CLAIM_DUPLICATE, &claim);
+	check_counters(f, 1);
+}
+
 /* What the server forgets or cuts between two operations costs nothing. */
 static void
 test_reconnects(void **state)
@@ -388,7 +410,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		REDIS(test_settings), REDIS(test_full), REDIS(test_login), REDIS(test_rights), REDIS(test_database), REDIS(test_keys),
-		REDIS(test_hint_stays), REDIS(test_all_pending), REDIS(test_separate_copies), REDIS(test_damaged), REDIS(test_reconnects),
+		REDIS(test_hint_stays), REDIS(test_all_pending), REDIS(test_separate_copies), REDIS(test_damaged), REDIS(test_too_long), REDIS(test_reconnects),
 	};
 
 	if (!redis_server_is_there()) {
