@@ -259,27 +259,46 @@ redis_hint_make(struct redis_hint *hint, const struct fingerprint *key, bool pen
 	redis_arg(&hint->c, key->bytes, sizeof(key->bytes));
 }
 
+/* Returns 1: the record may be pending, 0: it is not, or there is none, -1. */
+static int
+get_pending(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
+{
+	struct record record;
+	enum store_result result = redis_get(store, key, value, err);
+
+	if (result == STORE_OK)
+		return record_decode(&record, value->bytes, value->len) == -1 || record.state == RECORD_PENDING;
+	return result == STORE_ABSENT ? 0 : -1;
+}
+
+/* Who lost a race may have left a hint that says nothing. Between the look at the record and the removal of its hint another delivery may
+ * decide; that one's hint is put back. */
+static int
+remove_hint(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
+{
+	int pending;
+
+	redis_hint(redis_of(store), key, false);
+	pending = get_pending(store, key, value, err);
+	if (pending == 1)
+		redis_hint(redis_of(store), key, true);
+	return pending;
+}
+
 static int
 visit_pending(struct store *store, const redisReply *member, store_visit *visit, void *arg, struct err *err)
 {
 	struct store_value value;
 	struct fingerprint key;
-	struct record record;
+	int pending;
 
 	if (!redis_is_string(member) || member->len != sizeof(key.bytes))
 		return 0;
 	memcpy(key.bytes, member->str, sizeof(key.bytes));
-	switch (redis_get(store, &key, &value, err)) {
-	case STORE_OK:
-		if (record_decode(&record, value.bytes, value.len) == -1 || record.state == RECORD_PENDING)
-			return visit(arg, &key, &value, err);
-		/* fall through */
-	case STORE_ABSENT:
-		redis_hint(redis_of(store), &key, false);	/* who lost a race may have left it */
-		return 0;
-	default:
-		return -1;
-	}
+	pending = get_pending(store, &key, &value, err);
+	if (pending == 0)
+		pending = remove_hint(store, &key, &value, err);
+	return pending == 1 ? visit(arg, &key, &value, err) : pending;
 }
 
 /* The first pending records of each bucket, from the oldest on, up to the one with this index ("-1": all). */

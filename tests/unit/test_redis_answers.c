@@ -278,6 +278,48 @@ test_waits_for_the_disk(void **state)
 	}
 }
 
+/* --- pending records --- */
+
+static int
+count_one(void *arg, const struct fingerprint *key, const struct store_value *value, struct err *err)
+{
+	unsigned int *n = arg;
+
+	(void)key;
+	(void)value;
+	(void)err;
+	(*n)++;
+	return 0;
+}
+
+/* Another delivery decides while a hint is taken away of a record that was not there: it is found, and its hint is put back. */
+static void
+test_hint_of_another(void **state)
+{
+	static char frame[512];
+	static struct fake_rule rules[] = {
+		{ .word = "1 INFO" },
+		{ .word = "appendfsync", .answer = ALWAYS },
+		{ .word = "ZRANGE\r\n$23\r\ndedup-lda:{153}", .answer = "*1\r\n$32\r\nkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk\r\n" },
+		{ .word = "ZRANGE", .answer = "*0\r\n" },
+		{ .word = "1 GET", .answer = "$-1\r\n" },
+		{ .word = "GET", .answer = frame },
+		{ .word = "ZADD", .answer = "" },	/* after it the server is not fit any more */
+		{ .word = NULL },
+	};
+	struct err err = { .text = "" };
+	unsigned int n = 0;
+	struct fake f;
+
+	(void)state;
+	rules[0].answer = fake_server_info("7.0.15", "");
+	snprintf(frame, sizeof(frame), "$287\r\nkkkkkkkkkkkkkkkkkkkkkkkk0000\x01\x01%0257d\r\n", 0);
+	begin(&f, rules, 10000);
+	assert_int_equal(f.store->ops->all_pending(f.store, count_one, &n, &err), -1);
+	assert_int_equal(n, 1);
+	end(&f);
+}
+
 /* --- who is the master --- */
 
 static void
@@ -399,7 +441,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fit), cmocka_unit_test(test_lost_answers), cmocka_unit_test(test_errors), cmocka_unit_test(test_bad_answers),
 		cmocka_unit_test(test_password_is_not_repeated), cmocka_unit_test(test_announced), cmocka_unit_test(test_nested), cmocka_unit_test(test_gone_meanwhile), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_waits_for_the_disk), cmocka_unit_test(test_sentinel),
-		cmocka_unit_test(test_moved), cmocka_unit_test(test_moved_to_nowhere), cmocka_unit_test(test_answers_too_many),
+		cmocka_unit_test(test_hint_of_another), cmocka_unit_test(test_moved), cmocka_unit_test(test_moved_to_nowhere), cmocka_unit_test(test_answers_too_many),
 	};
 
 	if (!ledger_has("redis://localhost")) {

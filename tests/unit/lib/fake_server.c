@@ -15,6 +15,7 @@
 #include "fake_server.h"
 
 #define TEXT_MAX 65536
+#define RULES_MAX 16
 
 /* How long the first whole command is, or 0: more has to come. */
 static size_t
@@ -37,12 +38,26 @@ command_len(const char *text, size_t len)
 	return p <= end ? (size_t)(p - text) : 0;
 }
 
+static bool
+applies(const char *word, bool *used, const char *command, size_t len)
+{
+	bool once = strncmp(word, "1 ", 2) == 0, now;
+
+	word += once ? 2 : 0;
+	now = memmem(command, len, word, strlen(word)) != NULL && !(once && *used);
+	*used = *used || now;
+	return now;
+}
+
 /* Returns false if the connection is to be closed. */
 static bool
 answer(int fd, const char *command, size_t len, const struct fake_rule *rules)
 {
-	for (; rules->word != NULL; rules++)
-		if (memmem(command, len, rules->word, strlen(rules->word)) != NULL)
+	static bool used[RULES_MAX];
+	size_t i;
+
+	for (i = 0; rules->word != NULL; rules++, i++)
+		if (applies(rules->word, &used[i], command, len))
 			break;
 	if (rules->word == NULL)
 		return write(fd, "+OK\r\n", 5) == 5;

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 struct fake_rule {
-	const char *word;	/* in upper or lower case, as it is sent; NULL ends the rules: the rest gets "+OK" */
+	const char *word;	/* in upper or lower case, as it is sent; "1 GET": the first time only; NULL ends the rules: the rest gets "+OK" */
 	const char *answer;	/* bytes; NULL: none, ever; "": the connection is closed */
 };
 
