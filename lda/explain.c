@@ -7,7 +7,9 @@
 #include "deliver.h"
 #include "fs.h"
 #include "identify.h"
+#include "intent.h"
 #include "judge.h"
+#include "target.h"
 
 /* Bytes of the message go to a terminal: only printable ones as they are. */
 static void
@@ -71,6 +73,40 @@ print_new(const struct delivery *d, const struct judgement *j)
 		printf(": no copy of it is on record\n");
 }
 
+/* Would a pending record be left to the host that made it? A Maildir's marker, or the file that an mbox is, may still prove the contrary to a
+ * delivery. */
+static bool
+is_left(const struct delivery *d, const struct judgement *j)
+{
+	const struct mailbox_ops *ops = d->config->mailbox_ops;
+	const struct record *r = &j->claim.record;
+	int64_t limit = ops->hands_over ? d->config->time_limit + CLOCKS_DIFFER : PROVED_WITHIN;
+	enum looked looked;
+
+	if (mailbox_of_intent(&r->intent) != ops || !intent_is_foreign(&r->intent, d->config->this_host) || clock_now() - r->decided >= limit)
+		return false;
+	looked = ops->look(r, NULL);
+	return looked == LOOKED_ABSENT || looked == LOOKED_FAILED;
+}
+
+static void
+print_pending(const struct delivery *d, const struct judgement *j)
+{
+	bool left = is_left(d, j);
+	char host[HOST_SIZE];
+
+	intent_host(&j->claim.record.intent, host);
+	if (left)
+		printf("would defer: host %s is to finish the delivery of another copy, which can't be seen here, begun at ", host);
+	else if (d->config->mailbox_ops->hands_over)
+		printf("would hand it over again, since nobody knows how a hand-over ended that was begun at ");
+	else
+		printf("would finish the delivery of another copy, decided at ");
+	print_first(j);
+	if (!left && !judge_accepts(j))
+		printf("and would be delivered as well: nothing proves that it is a copy of that one\n");
+}
+
 static void
 print_verdict(const struct delivery *d, const struct judgement *j)
 {
@@ -86,11 +122,7 @@ print_verdict(const struct delivery *d, const struct judgement *j)
 		print_first(j);
 		break;
 	case CLAIM_PENDING:
-		printf(d->config->mailbox_ops->hands_over ? "would hand it over again, since nobody knows how a hand-over ended that was begun at " :
-		    "would finish the delivery of another copy, decided at ");
-		print_first(j);
-		if (!judge_accepts(j))
-			printf("and would be delivered as well: nothing proves that it is a copy of that one\n");
+		print_pending(d, j);
 		break;
 	default:
 		print_new(d, j);

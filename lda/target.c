@@ -8,7 +8,6 @@
 #include "intent.h"
 #include "target.h"
 
-#define CLOCKS_DIFFER 60	/* s between two hosts, at most */
 
 static struct target *
 target_of(struct mailbox *box)

@@ -11,6 +11,8 @@
 
 #include "mailbox.h"
 
+#define CLOCKS_DIFFER 60	/* s between two hosts, at most */
+
 struct target {
 	struct mailbox base;
 	const struct mailbox_options *options;

@@ -27,6 +27,13 @@ left_to() {	# left_to HOST NAME: the last delivery
 	is "$rc" 75 "$2: exit 75"
 	matches "$(cat err)" "^4\\.3\\.0 host $1 has begun to deliver a copy, and it can't be seen in " "$2: says whose it is"
 	is "$(lines err)" 1 "$2: in one line"
+	tells "would defer: host $1 is to finish the delivery of another copy, which can't be seen here, begun at 20" "$2: a dry run says so"
+}
+tells() {	# tells PATTERN NAME OPTION...: a dry run of host b
+	pattern=$1 title=$2
+	shift 2
+	lda -n -o host=b "$@" <m
+	prints "^$pattern" "$title"
 }
 older() { ok "$1 s later" ledger_edit "$D/L" age "$1"; }
 
@@ -47,6 +54,7 @@ defers 'host: .* is not a value' 'a name with a blank' -o 'host=a b' <m
 maildirs
 dies a "$RENAME" "$D/M/new" 'shared: host a is killed before the rename'
 is "$(staged)" 2 'shared: a stage and its marker'
+tells 'would finish the delivery of another copy' 'shared: a dry run on host b'
 does helped 'shared: host b finishes it' -o host=b <m
 is "$(copies) $(staged)" '1 0' 'shared: one copy, nothing left'
 does duplicate 'shared: the retry at host a' -o host=a <m
@@ -102,6 +110,7 @@ older 86000
 lda -o host=b <m
 left_to a 'apart, on that day'
 older 500
+tells 'would finish' 'apart, a day later: a dry run'
 does delivered 'apart, a day later: host b' -o host=b <m
 is "$(copies)" 1 'apart, a day later: delivered'
 swap
@@ -170,10 +179,12 @@ rm taken.mail.die taken.mail
 lda -o host=b -o time-limit=100s <m
 is "$rc" 75 'a command: host b waits: exit 75'
 matches "$(cat err)" '^4\.3\.0 host a may be handing over a copy' 'a command: says why'
+tells 'would defer: host a' 'a command: a dry run says so' -o time-limit=100s
 older 100
 lda -o host=b -o time-limit=100s <m
 is "$rc" 75 'a command: the clocks may differ: exit 75'
 older 70
+tells 'would hand it over again' 'a command: a dry run when it is over' -o time-limit=100s
 does delivered 'a command: time-limit is over on host a' -o host=b -o time-limit=100s <m
 is "$(ours taken.mail)" 1 'a command: handed over by host b'
 plan
