@@ -214,7 +214,7 @@ const struct command cmd_stat = {
 	.examples =
 	    "  dedupdb -d joe stat\n"
 	    "  dedupdb -A stat --prometheus >dedup-lda.prom\n",
-	.flags = COMMAND_ALL,
+	.flags = COMMAND_ALL | COMMAND_ASKS,
 	.run = run,
 	.finish = finish,
 };

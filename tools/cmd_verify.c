@@ -364,6 +364,6 @@ const struct command cmd_verify = {
 	.examples =
 	    "  dedupdb -d joe verify\n"
 	    "  dedupdb -A verify    for all users\n",
-	.flags = COMMAND_ALL,
+	.flags = COMMAND_ALL | COMMAND_ASKS,
 	.run = run,
 };

@@ -233,7 +233,9 @@ run_and_print(struct tool *t, int argc, char **argv)
 	int rc = run_command(t, argc, argv);
 
 	tool_free(t);
-	rc = finish_output(rc == EXIT_NO_LEDGER ? EX_OK : rc);
+	if (rc == EXIT_NO_LEDGER)
+		return rc;
+	rc = finish_output(rc);
 	return (t->command->flags & COMMAND_VERDICT) && rc == EX_IOERR ? EX_TEMPFAIL : rc;
 }
 

@@ -25,12 +25,13 @@
 #include "user.h"
 
 #define EXIT_UNKNOWN 1		/* what was asked for is not there; for check: a duplicate */
-#define EXIT_NO_LEDGER (-2)	/* with -A: this user has none. No exit code: the command ends and says nothing */
+#define EXIT_NO_LEDGER 254	/* with -A, of a user's child: there is none. The command ends and says nothing */
 
 enum command_flag {
 	COMMAND_MAILBOX = 1,	/* touches mail: never as root */
 	COMMAND_VERDICT = 2,	/* its exit code is an answer: every failure is 75 */
-	COMMAND_ALL = 4		/* can be run for every user, with -A */
+	COMMAND_ALL = 4,	/* can be run for every user, with -A */
+	COMMAND_ASKS = 8	/* is there for what it says: with -A also that there is nothing to say */
 };
 
 struct tool;

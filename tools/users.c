@@ -143,12 +143,36 @@ run_as(struct tool *t, const char *name, int argc, char **argv, int (*work)(stru
 	return tool_fail(EX_TEMPFAIL, "%s: ended by signal %d", name, WTERMSIG(status));
 }
 
+/* One after the other. Returns the worst of their exit codes. */
+static int
+run_as_each(struct tool *t, struct names *names, int argc, char **argv, int (*work)(struct tool *t, int argc, char **argv))
+{
+	int worst = EX_OK, rc;
+	bool some = false;
+	size_t i;
+
+	if (names->n > 0)
+		qsort(names->name, names->n, sizeof(*names->name), by_name);
+	for (i = 0; i < names->n && tool_stopped() == 0; i++) {
+		if (i > 0 && strcmp(names->name[i], names->name[i - 1]) == 0)
+			continue;
+		rc = run_as(t, names->name[i], argc, argv, work);
+		if (rc == EXIT_NO_LEDGER)
+			continue;
+		some = true;
+		if (rc > worst)
+			worst = rc;
+	}
+	if (!some && tool_stopped() == 0 && (t->command->flags & COMMAND_ASKS))
+		tool_note("no user has a ledger of their own");
+	return worst;
+}
+
 int
 users_each(struct tool *t, int argc, char **argv, int (*work)(struct tool *t, int argc, char **argv))
 {
 	struct names names = { .name = NULL };
-	int worst, rc;
-	size_t i;
+	int worst;
 
 	if (geteuid() != 0)
 		return tool_fail(EX_NOPERM, "-A: only root can become other users: run it as root");
@@ -159,15 +183,7 @@ users_each(struct tool *t, int argc, char **argv, int (*work)(struct tool *t, in
 		worst = add_owners(&names);
 	if (worst == EX_OK) {
 		tool_catch_signals();
-		if (names.n > 0)
-			qsort(names.name, names.n, sizeof(*names.name), by_name);
-		for (i = 0; i < names.n && tool_stopped() == 0; i++) {
-			if (i > 0 && strcmp(names.name[i], names.name[i - 1]) == 0)
-				continue;
-			rc = run_as(t, names.name[i], argc, argv, work);
-			if (rc > worst)
-				worst = rc;
-		}
+		worst = run_as_each(t, &names, argc, argv, work);
 	}
 	release(&names);
 	return worst;

@@ -15,6 +15,9 @@ chmod 644 m
 homes
 all 0 'nobody has a ledger' --json stat
 said 'nobody has a ledger' ''
+is "$(cat err)" 'dedupdb: no user has a ledger of their own' 'nobody has a ledger: in one line'
+all 0 'nobody has a ledger: recover' recover
+is "$(cat out err)" '' 'nobody has a ledger: recover has nothing to say'
 is "$(find /home -name '.dedup-lda*')" '' 'and nobody gets one'
 all 0 'nobody has a ledger: gaps' gaps
 said 'nobody has a ledger: gaps' 'There is no ledger.'
@@ -24,6 +27,7 @@ for_user joe <m
 for_user joe <m
 for_user ann <m
 all 0 stat --json stat
+is "$(cat err)" '' 'stat: two have one'
 is "$(python3 -c 'import json
 for line in open("out"):
     o = json.loads(line)
