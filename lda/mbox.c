@@ -28,8 +28,6 @@
 #include "mbox_entry.h"
 #include "mbox_file.h"
 
-#define OPEN_TRIES 10
-
 struct mbox {
 	struct mailbox base;
 	const struct mailbox_options *options;
@@ -62,77 +60,13 @@ notice(const struct mbox *b, const char *text)
 	b->options->notice(b->options->notice_arg, line);
 }
 
-/* Only a plain file of the user's own: a link, pipe or device in its place could send mail anywhere, or block for good. */
-static int
-check_file(const struct mbox *b, const struct stat *st, struct err *err)
-{
-	const char *path = b->options->path;
-
-	if (!S_ISREG(st->st_mode))
-		return err_set(err, STATUS_TEMP, "mbox %s: is no regular file", path);
-	if (st->st_nlink != 1)
-		return err_set(err, STATUS_TEMP, "mbox %s: has %ju names", path, (uintmax_t)st->st_nlink);
-	if (st->st_uid != geteuid())
-		return err_set(err, STATUS_TEMP, "mbox %s: belongs to another user", path);
-	return 0;
-}
-
-/* Returns 1 open, 0 it changed meanwhile, -1. */
-static int
-open_once(struct mbox *b, struct err *err)
-{
-	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
-	const char *path = b->options->path;
-	struct stat before, st;
-	bool there = fstatat(b->dir, b->name, &before, AT_SYMLINK_NOFOLLOW) == 0;
-	int got = 1;
-
-	if (!there && (errno != ENOENT || b->options->existing))
-		return err_sys(err, "stat", path);
-	if (there && check_file(b, &before, err) == -1)
-		return -1;
-	b->fd = openat(b->dir, b->name, there ? flags : flags | O_CREAT | O_EXCL, 0600);
-	if (b->fd == -1 && errno == (there ? ENOENT : EEXIST))
-		return 0;
-	if (b->fd == -1 && !there && errno == EACCES)
-		return err_set(err, STATUS_TEMP, "mbox %s: does not exist, and the user may not make files in its folder", path);
-	if (b->fd == -1)
-		return err_sys(err, "open mbox", path);
-	if (!there)
-		b->made = true;
-	if (fstat(b->fd, &st) == -1)
-		got = err_sys(err, "stat", path);
-	else if (there && (st.st_dev != before.st_dev || st.st_ino != before.st_ino))
-		got = 0;
-	else if (check_file(b, &st, err) == -1)
-		got = -1;
-	if (got == 1)
-		return 1;
-	close(b->fd);
-	b->fd = -1;
-	return got;
-}
-
-static int
-replaced(const struct mbox *b, struct err *err)
-{
-	return err_set(err, STATUS_TEMP, "open mbox %s: it is replaced again and again", b->options->path);
-}
-
 static int
 open_file(struct mbox *b, struct err *err)
 {
-	int tries, got;
-
 	if (b->fd != -1)
 		close(b->fd);
-	b->fd = -1;
-	for (tries = 0; tries < OPEN_TRIES; tries++) {
-		got = open_once(b, err);
-		if (got != 0)
-			return got == 1 ? 0 : -1;
-	}
-	return replaced(b, err);
+	b->fd = mbox_file_open(b->dir, b->name, b->options, &b->made, err);
+	return b->fd == -1 ? -1 : 0;
 }
 
 static void
@@ -205,7 +139,7 @@ mbox_lock(struct mailbox *box, const struct fingerprint *fp, struct err *err)
 			return 0;
 		lock_release(&b->lock);		/* a reader has replaced the file meanwhile */
 		if (clock_ms() >= deadline)
-			return replaced(b, err);
+			return mbox_file_replaced(b->options->path, err);
 		if (open_file(b, err) == -1)
 			return -1;
 	}

@@ -1,4 +1,6 @@
-/* Reading and rewriting pieces of an mbox. */
+/* An mbox as a file. */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -8,6 +10,75 @@
 #include "mbox_file.h"
 
 #define BLOCK 65536
+#define OPEN_TRIES 10
+
+/* Only a plain file of the user's own: a link, pipe or device in its place could send mail anywhere, or block for good. */
+static int
+check_file(const char *path, const struct stat *st, struct err *err)
+{
+	if (!S_ISREG(st->st_mode))
+		return err_set(err, STATUS_TEMP, "mbox %s: is no regular file", path);
+	if (st->st_nlink != 1)
+		return err_set(err, STATUS_TEMP, "mbox %s: has %ju names", path, (uintmax_t)st->st_nlink);
+	if (st->st_uid != geteuid())
+		return err_set(err, STATUS_TEMP, "mbox %s: belongs to another user", path);
+	return 0;
+}
+
+/* Returns 1 open, 0 it changed meanwhile, -1. */
+static int
+open_once(int dir, const char *name, const struct mailbox_options *options, int *fd, bool *made, struct err *err)
+{
+	const int flags = O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	const char *path = options->path;
+	struct stat before, st;
+	bool there = fstatat(dir, name, &before, AT_SYMLINK_NOFOLLOW) == 0;
+	int got = 1;
+
+	if (!there && (errno != ENOENT || options->existing))
+		return err_sys(err, "stat", path);
+	if (there && check_file(path, &before, err) == -1)
+		return -1;
+	*fd = openat(dir, name, there ? flags : flags | O_CREAT | O_EXCL, 0600);
+	if (*fd == -1 && errno == (there ? ENOENT : EEXIST))
+		return 0;
+	if (*fd == -1 && !there && errno == EACCES)
+		return err_set(err, STATUS_TEMP, "mbox %s: does not exist, and the user may not make files in its folder", path);
+	if (*fd == -1)
+		return err_sys(err, "open mbox", path);
+	if (!there)
+		*made = true;
+	if (fstat(*fd, &st) == -1)
+		got = err_sys(err, "stat", path);
+	else if (there && (st.st_dev != before.st_dev || st.st_ino != before.st_ino))
+		got = 0;
+	else if (check_file(path, &st, err) == -1)
+		got = -1;
+	if (got == 1)
+		return 1;
+	close(*fd);
+	*fd = -1;
+	return got;
+}
+
+int
+mbox_file_replaced(const char *path, struct err *err)
+{
+	return err_set(err, STATUS_TEMP, "open mbox %s: it is replaced again and again", path);
+}
+
+int
+mbox_file_open(int dir, const char *name, const struct mailbox_options *options, bool *made, struct err *err)
+{
+	int tries, got, fd = -1;
+
+	for (tries = 0; tries < OPEN_TRIES; tries++) {
+		got = open_once(dir, name, options, &fd, made, err);
+		if (got != 0)
+			return got == 1 ? fd : -1;
+	}
+	return mbox_file_replaced(options->path, err);
+}
 
 int
 mbox_newlines_missing(int fd, uint64_t offset, const char *path, struct err *err)
