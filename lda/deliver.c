@@ -25,12 +25,6 @@
 #define ROUNDS_MAX 16	/* races with other copies that are followed before the MTA's retry is the better way */
 
 static void
-notice(void *arg, const char *text)
-{
-	log_notice(arg, text);
-}
-
-static void
 mailbox_options(const struct delivery *d, struct mailbox_options *options)
 {
 	struct head_options head = work_head_options(d);
@@ -40,7 +34,7 @@ mailbox_options(const struct delivery *d, struct mailbox_options *options)
 	options->sender = d->sender;
 	options->head = "";
 	options->drop_return_path = head_drops_return_path(&head);
-	options->notice = notice;
+	options->notice = log_notice;
 	options->notice_arg = d->log;
 }
 

@@ -23,12 +23,6 @@ lmtpd_on_crash(void)
 		ledger_crashed(ledger_in_use);
 }
 
-static void
-notice(void *arg, const char *text)
-{
-	log_notice(arg, text);
-}
-
 /* The ledger of this configuration, perhaps open already. NULL: none is configured, or, with err filled, it can't be opened. */
 static struct ledger *
 find_ledger(struct lmtpd_site *site, const struct config *config, struct log *log, struct err *err)
@@ -49,7 +43,7 @@ find_ledger(struct lmtpd_site *site, const struct config *config, struct log *lo
 	free(l->url);
 	config_ledger_options(config, &options);
 	options.many = true;
-	options.notice = notice;
+	options.notice = log_notice;
 	options.notice_arg = site->one_log ? log : site->log;	/* it outlives the delivery */
 	l->url = strdup(config->ledger_url);
 	if (l->url == NULL || ledger_open(&l->ledger, &options, err) == -1) {

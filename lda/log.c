@@ -258,7 +258,7 @@ log_write(struct log *log, const struct log_line *line, bool warning)
 }
 
 void
-log_notice(struct log *log, const char *text)
+log_notice(void *log, const char *text)
 {
 	struct log_line line;
 

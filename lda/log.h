@@ -41,8 +41,8 @@ void log_add_bytes(struct log_line *line, const char *key, const void *value, si
 void log_add_number(struct log_line *line, const char *key, long long value);
 /* Write the line; warning: something is wrong on this machine. Errors are not reported, mail goes on without a log. */
 void log_write(struct log *log, const struct log_line *line, bool warning);
-/* A line with one pair, notice=text. */
-void log_notice(struct log *log, const char *text);
+/* A line with one pair, notice=text. log is a struct log: fits the notice of ledgers and mailboxes. */
+void log_notice(void *log, const char *text);
 /* The same for those who watch: to standard error with -v, and nowhere else. */
 void log_detail(struct log *log, const char *text);
 

@@ -107,12 +107,6 @@ load(struct agent *a, struct err *err)
 	return config_load(&a->config, a->options.file, a->options.assignments, &who, a->user->uid, true, err);
 }
 
-static void
-notice(void *arg, const char *text)
-{
-	log_notice(arg, text);
-}
-
 static int
 open_the_ledger(struct agent *a, struct err *err)
 {
@@ -122,7 +116,7 @@ open_the_ledger(struct agent *a, struct err *err)
 		return 0;
 	config_ledger_options(a->config, &options);
 	options.create = !a->options.dry_run;
-	options.notice = notice;
+	options.notice = log_notice;
 	options.notice_arg = a->log;
 	if (ledger_open(&a->ledger, &options, err) == -1)
 		return -1;
