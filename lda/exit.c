@@ -29,13 +29,26 @@ exit_code(enum status status, const struct exit_policy *policy)
 	return EXIT_TEMPORARY;
 }
 
+static const char *
+enhanced_code(int code)
+{
+	switch (code) {
+	case EXIT_NO_USER:
+		return "5.1.1";
+	case EXIT_OVER_QUOTA:
+		return "5.2.2";
+	case EXIT_REFUSED:
+		return "5.0.0";
+	default:
+		return "4.3.0";
+	}
+}
+
 void
 exit_report(int code, const char *reason)
 {
-	const char *enhanced = code == EXIT_NO_USER ? "5.1.1" : code == EXIT_OVER_QUOTA ? "5.2.2" :
-	    code == EXIT_REFUSED ? "5.0.0" : "4.3.0";
 	char line[ERR_TEXT + 16], *p;
-	int n = snprintf(line, sizeof(line) - 1, "%s %s", enhanced, reason);
+	int n = snprintf(line, sizeof(line) - 1, "%s %s", enhanced_code(code), reason);
 
 	if (n < 0)
 		return;

@@ -72,16 +72,29 @@ lmtpd_site_prepare(struct lmtpd_site *site)
 	return !needs.names;
 }
 
+/* What the agent would end with, as LMTP has it: that also knows a mailbox which is full for now. */
+static enum lmtpd_result
+result_of(enum status status, const struct config *config)
+{
+	const struct exit_policy policy = exit_policy(config);
+
+	switch (exit_code(status, &policy)) {
+	case EXIT_NO_USER:
+		return RESULT_REFUSED_USER;
+	case EXIT_OVER_QUOTA:
+		return RESULT_REFUSED_QUOTA;
+	case EXIT_REFUSED:
+		return RESULT_REFUSED;
+	default:
+		return status == STATUS_QUOTA ? RESULT_OVER_QUOTA : RESULT_DEFERRED;
+	}
+}
+
 static void
 failed(struct lmtpd_outcome *outcome, const struct config *config, const struct err *err)
 {
-	const struct exit_policy policy = exit_policy(config);
-	int code = exit_code(err->status, &policy);
-
+	outcome->result = result_of(err->status, config);
 	strlcpy(outcome->text, err->text, sizeof(outcome->text));
-	outcome->result = code == EXIT_NO_USER ? RESULT_REFUSED_USER : code == EXIT_OVER_QUOTA ? RESULT_REFUSED_QUOTA :
-	    code == EXIT_REFUSED ? RESULT_REFUSED :
-	    err->status == STATUS_QUOTA ? RESULT_OVER_QUOTA : RESULT_DEFERRED;
 }
 
 void
