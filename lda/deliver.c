@@ -397,47 +397,59 @@ finish(struct work *w)
 	if (!w->borrowed)
 		message_free(&w->message);
 	free(w->head);
+	free(w);
 }
 
-/* m NULL: read fd. */
-static int
-deliver_either(const struct delivery *d, int fd, struct message *m, const char **action, struct err *err)
+static struct work *
+work_new(const struct delivery *d, struct err *err)
 {
 	struct work *w = calloc(1, sizeof(*w));
-	int ret;
 
-	if (w == NULL)
-		return err_sys(err, "deliver", NULL);
+	if (w == NULL) {
+		err_sys(err, "deliver", NULL);
+		return NULL;
+	}
 	w->d = d;
 	w->start_ms = clock_ms();
 	w->ops = d->config->mailbox_ops;
 	mailbox_options(d, &w->options);
-	ret = m != NULL ? start_with(w, m, err) : start(w, fd, err);
+	return w;
+}
+
+/* All that follows start() or start_with(), which have returned `started`. */
+static int
+complete(struct work *w, int started, const char **action, struct err *err)
+{
+	struct ledger *ledger = w->d->ledger;
+	int ret = started;
+
 	if (ret == -1)
 		err_retry(err);		/* the ledger has not been asked yet: see deliver_without() */
 	else
-		ret = d->ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
+		ret = ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
 	work_log(w, ret == 0 ? NULL : err);
 	if (ret == 0 && w->trouble != NULL)
-		ledger_note(d->ledger, work_act(w, EVENT_UNRECORDED));
+		ledger_note(ledger, work_act(w, EVENT_UNRECORDED));
 	if (ret == 0)
 		sweep(w);
 	*action = w->action;
 	finish(w);
-	free(w);
 	return ret;
 }
 
 int
 deliver(const struct delivery *d, int fd, struct err *err)
 {
+	struct work *w = work_new(d, err);
 	const char *action;
 
-	return deliver_either(d, fd, NULL, &action, err);
+	return w == NULL ? -1 : complete(w, start(w, fd, err), &action, err);
 }
 
 int
 deliver_message(const struct delivery *d, struct message *m, const char **action, struct err *err)
 {
-	return deliver_either(d, -1, m, action, err);
+	struct work *w = work_new(d, err);
+
+	return w == NULL ? -1 : complete(w, start_with(w, m, err), action, err);
 }
