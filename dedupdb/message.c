@@ -311,10 +311,16 @@ out_message:
 	return ret;
 }
 
+struct source
+message_source(int *fd)
+{
+	return (struct source){ read_fd, fd };
+}
+
 int
 message_read(struct message **m, int fd, const struct message_options *options, struct err *err)
 {
-	const struct source from = { read_fd, &fd };
+	const struct source from = message_source(&fd);
 
 	return message_read_from(m, &from, options, err);
 }

@@ -58,8 +58,9 @@ struct message;
 /* Read fd to its end. Returns 0, or -1 when reading, memory or the spill failed: nothing may be delivered then. fd is not closed.
  * *m is set before the spill is written to for the first time, so that a spill can ask for the fields read so far. */
 int message_read(struct message **m, int fd, const struct message_options *options, struct err *err);
-/* The same from elsewhere, such as the middle of an mbox. */
+/* The same from elsewhere, such as the middle of an mbox; and a descriptor, borrowed, as such a source. */
 int message_read_from(struct message **m, const struct source *from, const struct message_options *options, struct err *err);
+struct source message_source(int *fd);
 void message_free(struct message **m);
 
 uint64_t message_size(const struct message *m);		/* bytes read, with the envelope lines */

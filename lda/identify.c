@@ -23,9 +23,8 @@ fingerprint_options(const struct config *config)
 		.body = config->body };
 }
 
-/* from NULL: read fd. */
-static int
-read_either(const struct identify *how, const struct source *from, int fd, struct message **m, struct err *err)
+int
+identify_read(const struct identify *how, const struct source *from, struct message **m, struct err *err)
 {
 	const struct config *config = how->config;
 	struct fingerprint_options options = fingerprint_options(config);
@@ -37,18 +36,17 @@ read_either(const struct identify *how, const struct source *from, int fd, struc
 	if (fields == NULL)
 		return err_sys(err, "read message", NULL);
 	mo.fields = fields;
-	ret = from != NULL ? message_read_from(m, from, &mo, err) : message_read(m, fd, &mo, err);
+	ret = message_read_from(m, from, &mo, err);
 	free(fields);
 	return ret;
 }
 
-static int
-read_and_make(const struct identify *how, const struct source *from, int fd, struct message **m, struct fingerprint *fp,
-    struct err *err)
+int
+identify_from(const struct identify *how, const struct source *from, struct message **m, struct fingerprint *fp, struct err *err)
 {
 	struct fingerprint_options options = fingerprint_options(how->config);
 
-	if (read_either(how, from, fd, m, err) == -1)
+	if (identify_read(how, from, m, err) == -1)
 		return -1;
 	return fingerprint_make(fp, *m, &options, how->explain, how->explain_arg) ? 1 : 0;
 }
@@ -56,19 +54,9 @@ read_and_make(const struct identify *how, const struct source *from, int fd, str
 int
 identify(const struct identify *how, int fd, struct message **m, struct fingerprint *fp, struct err *err)
 {
-	return read_and_make(how, NULL, fd, m, fp, err);
-}
+	const struct source from = message_source(&fd);
 
-int
-identify_from(const struct identify *how, const struct source *from, struct message **m, struct fingerprint *fp, struct err *err)
-{
-	return read_and_make(how, from, -1, m, fp, err);
-}
-
-int
-identify_read(const struct identify *how, const struct source *from, struct message **m, struct err *err)
-{
-	return read_either(how, from, -1, m, err);
+	return identify_from(how, &from, m, fp, err);
 }
 
 int
