@@ -189,13 +189,28 @@ read_again(struct ledger *ledger, struct claim *claim, const struct store_value 
 	return -1;
 }
 
+/* Put ours in the place of what the claim holds. The claim then holds what is there instead, if that is another. */
+static enum store_result
+replace(struct ledger *ledger, struct claim *claim, const struct store_value *ours, bool durable, bool pending, int64_t now, struct err *err)
+{
+	struct store_value expected, there;
+	enum store_result result;
+
+	claim_raw(claim, &expected);
+	result = ledger->ops->put(ledger->store, &claim->fp, claim->present ? &expected : NULL, ours, durable, pending, &there, err);
+	if (result == STORE_CONFLICT)
+		claim_value(claim, ledger, &there, now);
+	else if (result == STORE_ABSENT)
+		claim_absent(claim);
+	return result;
+}
+
 int
 ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *intent, const struct trace *trace, int64_t now,
     struct err *err)
 {
 	struct record record = { .state = RECORD_PENDING, .first = now, .decided = now };
-	struct store_value ours, expected, there;
-	enum store_result result;
+	struct store_value ours;
 
 	if (claim->present && claim->state == CLAIM_PENDING)
 		record.first = claim->record.first;	/* the window counts from the first decision */
@@ -204,19 +219,13 @@ ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *i
 	if (trace != NULL)
 		record.trace_len = trace_encode(trace, record.trace);
 	ours.len = record_encode(&record, ours.bytes);
-	claim_raw(claim, &expected);
-
-	result = ledger->ops->put(ledger->store, &claim->fp, claim->present ? &expected : NULL, &ours, true, true, &there, err);
-	switch (result) {
+	switch (replace(ledger, claim, &ours, true, true, now, err)) {
 	case STORE_OK:
 		claim_value(claim, ledger, &ours, now);
 		claim->state = CLAIM_WON;
 		return 0;
 	case STORE_CONFLICT:
-		claim_value(claim, ledger, &there, now);
-		return 0;
 	case STORE_ABSENT:
-		claim_absent(claim);
 		return 0;
 	case STORE_UNDECIDED:
 		claim->attempted = true;
@@ -405,19 +414,14 @@ ledger_sync(struct ledger *ledger, struct err *err)
 int
 ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *record, int64_t now, struct err *err)
 {
-	struct store_value ours, expected, there;
+	struct store_value ours;
 
 	ours.len = record_encode(record, ours.bytes);
-	claim_raw(claim, &expected);
-	switch (ledger->ops->put(ledger->store, &claim->fp, claim->present ? &expected : NULL, &ours, false,
-	    record->state == RECORD_PENDING, &there, err)) {
+	switch (replace(ledger, claim, &ours, false, record->state == RECORD_PENDING, now, err)) {
 	case STORE_OK:
 		return 1;
 	case STORE_CONFLICT:
-		claim_value(claim, ledger, &there, now);
-		return 0;
 	case STORE_ABSENT:
-		claim_absent(claim);
 		return 0;
 	default:
 		return -1;
