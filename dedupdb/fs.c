@@ -1,10 +1,12 @@
 /* File-system operations that the ledger and the mailboxes share. */
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +25,10 @@
 #define FS_EXT4 0xEF53UL
 #define FS_XFS 0x58465342UL
 #define FS_BTRFS 0x9123683EUL
+
+/* statx(2), for which musl has neither function nor names before 1.2.5 */
+#define REFRESHED 0xC0U	/* STATX_MTIME | STATX_CTIME */
+#define STATX_BYTES 256	/* of struct statx */
 
 int
 fs_open_dir(const char *path, struct err *err)
@@ -70,9 +76,9 @@ fs_sync(int fd, const char *path, struct err *err)
 void
 fs_refresh(int fd)
 {
-	struct statx stx;
+	uint64_t answer[STATX_BYTES / sizeof(uint64_t)];
 
-	(void)statx(fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_MTIME | STATX_CTIME, &stx);
+	(void)syscall(SYS_statx, fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, REFRESHED, answer);
 }
 
 int
