@@ -152,6 +152,9 @@ $(BUILD)/tests/%: tests/crash/%.c $(CRASH_OBJECTS) $(LIBRARIES)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(CRASH_OBJECTS) $(LIBRARIES) $(LIBS)
 
+# Only patterns name these, so make would remove them, and the next one would build them and all tests again.
+.SECONDARY: $(UNIT_OBJECTS) $(CRASH_OBJECTS) $(FUZZ_MAIN)
+
 tests: $(PROGRAMS) $(UNITS) $(FUZZERS) $(HELPERS)
 
 fuzzers: $(FUZZERS)
