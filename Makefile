@@ -210,8 +210,7 @@ units: $(PROGRAMS) $(UNITS)
 # Sanitized programs have a folder of their own. They are not fortified: what libc checks by itself the sanitizers do not see.
 SANITIZED = LINK=shared HARDENING=-fPIE CFLAGS="-O1 -g -fno-omit-frame-pointer"
 SANITIZERS = address,undefined -fno-sanitize-recover=all
-# The agent has no environment left when it becomes dedup-lda-redis, so there nothing can say that leaks are not looked for.
-SANITIZED_SCRIPTS = $(filter-out tests/e2e/redis%.t,$(wildcard tests/e2e/*.t))
+SANITIZER_OPTIONS = $(BUILD)/sanitize/obj/tests/sanitize.o
 sanitized = $(patsubst $(BUILD)/%,$(BUILD)/sanitize/%,$(1))
 
 ## portability: the units as other compilers, libraries and machines have them; WAYS="clang 32bit" picks some (tests/portability/run)
@@ -222,10 +221,11 @@ portability:
 ## sanitize: units, the fuzzers' corpora and tests/e2e with AddressSanitizer and UndefinedBehaviorSanitizer
 sanitize:
 	tools/packages build check
-	$(MAKE) BUILD=$(BUILD)/sanitize $(SANITIZED) SANITIZE="-fsanitize=$(SANITIZERS)" tests
-	BUILD=$(BUILD)/sanitize tests/run env LSAN_OPTIONS=suppressions=tests/leaks.supp:print_suppressions=0 \
+	$(MAKE) BUILD=$(BUILD)/sanitize $(SANITIZED) $(SANITIZER_OPTIONS)
+	$(MAKE) BUILD=$(BUILD)/sanitize $(SANITIZED) SANITIZE="-fsanitize=$(SANITIZERS)" LDFLAGS=$(SANITIZER_OPTIONS) tests
+	BUILD=$(BUILD)/sanitize tests/run env ASAN_OPTIONS=detect_leaks=1 LSAN_OPTIONS=print_suppressions=0 \
 		prove --merge $(PROVE_FLAGS) $(call sanitized,$(UNITS) $(FUZZERS))
-	BUILD=$(BUILD)/sanitize tests/run env ASAN_OPTIONS=detect_leaks=0 prove --merge $(PROVE_FLAGS) $(SANITIZED_SCRIPTS)
+	BUILD=$(BUILD)/sanitize tests/run prove --merge $(PROVE_FLAGS) tests/e2e
 
 MEMCHECK ?= $(UNITS) $(FUZZERS)
 
