@@ -183,7 +183,7 @@ migrate() {	# migrate N: so many slots that have records
 }
 # A machine that is too busy may make a replica a master before its time.
 others() { for c in c1 c3; do promoted $c || return 1; done; }
-rage "redis+cluster://127.0.0.1:$(port c1),127.0.0.1:$(port c2)" "$((18 + calm))"
+rage "redis+cluster://127.0.0.1:$(port c1),127.0.0.1:$(port c2)" "$((18 + 4 * calm))"
 sleep 1
 migrate "$((20 + 10 * calm))"
 crash c2
