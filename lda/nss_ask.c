@@ -6,7 +6,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -58,35 +57,22 @@ start_any(const char *const *question, int out, pid_t *pid)
 	return error;
 }
 
-/* It writes its answer at once, when it has one. */
-static bool
-answers_within(int fd, int timeout_ms)
+/* All that it writes: who waits for its beginning alone waits for ever for a plug-in that hangs after it, or has left a process behind. */
+static int
+read_answer(int fd, int timeout_ms, char *answer, size_t *len)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	int64_t end = clock_ms() + timeout_ms, left;
-	int n;
+	ssize_t n = -1;
+	int ready;
 
-	do {
+	for (*len = 0; n != 0 && *len < ANSWER_BYTES_MAX; *len += n > 0 ? (size_t)n : 0) {
 		left = end - clock_ms();
-		n = poll(&pfd, 1, left > 0 ? (int)left : 0);
-	} while (n == -1 && errno == EINTR);
-	return n == 1;
-}
-
-static int
-read_all(int fd, char **text, size_t *len)
-{
-	FILE *f = fdopen(fd, "r");
-	size_t n = ANSWER_BYTES_MAX;
-	char *buf = f != NULL ? malloc(n) : NULL;
-
-	*text = buf;
-	*len = buf != NULL ? fread(buf, 1, n, f) : 0;
-	n = buf != NULL && !ferror(f) && *len < n ? 0 : 1;
-	if (f != NULL)
-		fclose(f);
-	else
-		close(fd);
+		ready = poll(&pfd, 1, left > 0 ? (int)left : 0);
+		n = ready == 1 ? read(fd, answer + *len, ANSWER_BYTES_MAX - *len) : -1;
+		if (n == -1 && (ready == 0 || errno != EINTR))
+			return -1;
+	}
 	return n == 0 ? 0 : -1;
 }
 
@@ -118,9 +104,11 @@ nss_ask_within(const char *const *question, int timeout_ms, char **answer, size_
 		errno = error;
 		return err_sys(err, "run", PROGRAM);
 	}
-	if (!answers_within(fds[0], timeout_ms))
+	*answer = malloc(ANSWER_BYTES_MAX);
+	rc = *answer != NULL && read_answer(fds[0], timeout_ms, *answer, len) == 0 ? EX_OK : EX_TEMPFAIL;
+	if (rc != EX_OK)
 		(void)kill(pid, SIGKILL);
-	rc = read_all(fds[0], answer, len) == 0 ? EX_OK : EX_TEMPFAIL;
+	close(fds[0]);
 	error = wait_for(pid);
 	if (rc == EX_OK && error == EX_OK)
 		return 0;

@@ -69,13 +69,31 @@ homes
 lookup_gone() {	# lookup_gone COMMAND...
 	mv "$BUILD/dedup-lda-nss" "$BUILD/away"
 	"$@"
+	went=$?
 	mv "$BUILD/away" "$BUILD/dedup-lda-nss"
+	return $went
 }
 lookup_gone for_user joe -c "$D/conf" <m
 deferred 'run .*dedup-lda-nss: No such file or directory' 'dedup-lda-nss is missing'
 (trap '' CHLD && "$BUILD/dedup-lda" -d joe <m 2>err)
 rc=$?
 delivered /home/joe/Maildir 'its parent ignores SIGCHLD'
+# A plug-in that has answered, and leaves a process behind.
+if [ -e "$BUILD/dedup-lda-redis" ]; then
+	hanging() {	# hanging COMMAND...
+		printf '#!/bin/sh\nprintf "127.0.0.1\\0"\nsleep 20 &\n' >"$BUILD/dedup-lda-nss"
+		chmod 755 "$BUILD/dedup-lda-nss"
+		"$@"
+	}
+	printf 'Message-ID: <hangs@example.net>\nDate: today\n\nText.\n' >identified
+	begun=$(date +%s)
+	lookup_gone hanging as ann "$BUILD/dedup-lda" -o ledger=redis://host.example -o ledger-timeout=1s -o on-ledger-failure=defer <identified 2>err
+	rc=$?
+	is "$rc" 75 'an answer without an end: exit 75'
+	ok 'and in time' test $(($(date +%s) - begun)) -lt 10
+else
+	skip 'an answer without an end' 'built without Redis'
+fi
 unlisted() {	# unlisted OPTION...: the agent as a user without an entry
 	setpriv --reuid=61234 --regid=61234 --clear-groups --inh-caps=-all env -i HOME="$D/unlisted" "$BUILD/dedup-lda" "$@" <m 2>err
 	rc=$?
