@@ -18,6 +18,7 @@
 
 #define STARTUP_LIMIT 60U	/* s, until the user's configuration says time-limit */
 #define LOOK_MS 1000		/* how often to look whether the child was stopped */
+#define MARGIN_MS 1000
 
 /* The message, from its beginning, whoever else reads the same file. */
 struct beginning {
@@ -99,15 +100,23 @@ child(struct lmtpd_site *site, const struct user *user, const struct lmtpd_reque
 	_exit(0);
 }
 
-/* A user may stop the own process, and then no time limit ends it. That is as good as kill -9, which every step allows for. */
+/* How long a child's own limits let it live: before it reads the message, while it does, and afterwards. */
+static int64_t
+life_ms(const struct config *config)
+{
+	return (STARTUP_LIMIT + 2 * config->time_limit) * 1000 + MARGIN_MS;
+}
+
+/* A user may stop the own process, and then no time limit ends it; nor does one where a file system hangs and lets nothing but a kill through,
+ * which may be the user's own. That is as good as kill -9, which every step allows for. */
 static void
-await_outcome(int fd, pid_t pid)
+await_outcome(int fd, pid_t pid, int64_t end)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	siginfo_t info = { .si_pid = 0 };
 
 	while (poll(&pfd, 1, LOOK_MS) <= 0)
-		if (waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == pid)
+		if ((waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid == pid) || clock_ms() >= end)
 			(void)kill(pid, SIGKILL);
 }
 
@@ -153,7 +162,7 @@ lmtpd_child_deliver(struct lmtpd_site *site, const struct user *user, const stru
 	}
 	close(fds[1]);
 	if (pid > 0) {
-		await_outcome(fds[0], pid);
+		await_outcome(fds[0], pid, clock_ms() + life_ms(site->config));
 		read_outcome(fds[0], outcome);
 		(void)kill(pid, SIGKILL);	/* its last word was that, or it is dead; it may have been stopped since */
 	} else

@@ -129,6 +129,19 @@ if can_trace; then
 	to slow joe@example.org ann@example.org
 	matches "$(codes)" '354 451 4.3.0 250 2.0.0 221 2.0.0$' 'time-limit counts while the message is read' || diag "$(cat replies)" "$(cat trace.out)"
 	rm /home/joe/.dedup-lda.conf
+	stop_server
+	strace -D -f -o trace.out -e "trace=$RENAME,kill" -e "inject=$RENAME:delay_enter=300000000" "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -o time-limit=1s \
+		2>server.err &
+	server=$!
+	wait_for 10 python3 "$talk" ready "$D/s"
+	to hung joe@example.org &
+	client=$!
+	ok 'a delivery hangs, and is deaf to its time-limit' wait_for 20 joes
+	# strace, which delays it, delays its end as well.
+	killed() { grep -q 'kill(.*SIGKILL)' trace.out; }
+	ok 'after a minute its monitor kills it' wait_for 90 killed
+	pkill -9 -x strace
+	wait $client
 else
 	skip 'time-limit counts while the message is read' 'strace can not trace here'
 fi
