@@ -8,7 +8,6 @@
 #include "intent.h"
 #include "target.h"
 
-
 static struct target *
 target_of(struct mailbox *box)
 {
