@@ -71,6 +71,7 @@ struct config {
 	bool lmtp_any_network;		/* lmtp-network = any */
 
 	/* made by config_resolve */
+	int64_t ends_after;		/* s: time-limit; less where a worker waits for the delivery, of which other hosts know nothing */
 	const struct mailbox_ops *mailbox_ops;
 	char *mailbox_path;		/* absolute, no slash at the end; of a kind that hands over: the target, in one spelling */
 	char **command;			/* of a pipe: its words, expanded, NULL at the end; else NULL */

@@ -231,6 +231,7 @@ int
 config_resolve(struct config *config, const struct identity *who, struct err *err)
 {
 	forget_resolved(config);
+	config->ends_after = config->time_limit;
 	if (resolve_identity(config, who, err) != 0 || resolve_mailbox(config, who, err) != 0 || check_locks(config, err) != 0 ||
 	    resolve_host(config, err) != 0 || resolve_ledger(config, who, err) != 0 || resolve_scope(config, who, err) != 0)
 		return -1;
@@ -338,7 +339,7 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 		.command = config->command,
 		.lock_folder = -1,
 		.time_limit_s = config->time_limit,
-		.deadline_ms = clock_ms() + to_ms(config->time_limit) - LAST_WORDS_MS,
+		.deadline_ms = clock_ms() + to_ms(config->ends_after) - LAST_WORDS_MS,
 	};
 	memcpy(options->locks, config->mbox_locks, sizeof(options->locks));
 }

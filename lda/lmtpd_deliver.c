@@ -107,7 +107,7 @@ lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct
 
 	d.config = config;
 	d.log = site->log;
-	exit_after((unsigned int)config->time_limit);
+	exit_after((unsigned int)config->ends_after);
 	if (!site->one_log && log_open_as(&d.log, PROGRAM, config, site->verbose, &err) == -1) {
 		err_retry(&err);
 		goto done;

@@ -62,9 +62,9 @@ deliver_as(struct lmtpd_site *site, const struct user *user, const struct lmtpd_
 
 	if (user_become(user, &err) == 0 &&
 	    config_load(&config, site->file, site->assignments, &who, user->uid, site->file == NULL, &err) == 0) {
-		if (config->time_limit > site->config->time_limit)	/* a worker of the server's waits for this */
-			config->time_limit = site->config->time_limit;
-		exit_after((unsigned int)config->time_limit);
+		if (config->ends_after > site->config->time_limit)
+			config->ends_after = site->config->time_limit;
+		exit_after((unsigned int)config->ends_after);
 		ret = read_message(site, config, message, &err);
 	}
 	if (ret == 0) {
