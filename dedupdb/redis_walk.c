@@ -280,7 +280,7 @@ remove_hint(struct store *store, const struct fingerprint *key, struct store_val
 
 	redis_hint(redis_of(store), key, false);
 	pending = get_pending(store, key, value, err);
-	if (pending == 1)
+	if (pending != 0)	/* or not known */
 		redis_hint(redis_of(store), key, true);
 	return pending;
 }
