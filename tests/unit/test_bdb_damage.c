@@ -142,7 +142,7 @@ test_pages_of_zeroes(void **state)
 	off_t at;
 	int fd;
 
-	alarm(60);
+	alarm(600);
 	for (i = 0; i < 200; i++)
 		deliver_one(f, i, NOW);
 	ledger_close(&f->ledger);
@@ -180,7 +180,7 @@ test_each_page_damaged(void **state)
 	off_t at;
 	int fd;
 
-	alarm(60);
+	alarm(600);
 	for (n = 0; n < 400; n++)
 		deliver_one(f, n, NOW);
 	ledger_close(&f->ledger);
@@ -312,7 +312,7 @@ test_fifo_in_place_of_a_file(void **state)
 	char path[256];
 	unsigned int i;
 
-	alarm(60);
+	alarm(600);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		deliver_one(f, 2 * i, NOW);
 		ledger_close(&f->ledger);

@@ -19,7 +19,7 @@
 
 #define MASTERS 3
 #define PORT_MAX 55535	/* a cluster's node also takes the port that is 10000 higher */
-#define TRIES 1000
+#define TRIES 12000
 #define PAUSE_US 10000
 
 struct server {
