@@ -140,7 +140,7 @@ failover() {
 	sleep 1
 	"$@"
 	crash one
-	ok "$title: the replica takes over" wait_for 20 promoted two
+	ok "$title: the replica takes over" wait_for promoted two
 	sleep 1
 	over "$title"
 	archive one
@@ -187,7 +187,7 @@ rage "redis+cluster://127.0.0.1:$(port c1),127.0.0.1:$(port c2)" "$((18 + 4 * ca
 sleep 1
 migrate "$((20 + 10 * calm))"
 crash c2
-ok 'its replica takes over' wait_for 20 promoted c5
+ok 'its replica takes over' wait_for promoted c5
 sleep 1
 over 'a cluster'
 if others; then

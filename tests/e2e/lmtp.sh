@@ -21,15 +21,7 @@ serve() {
 	# shellcheck disable=SC2086 # $run is several words
 	$run "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -o "mailbox=maildir:$D/vmail/%u" -o "ledger=bdb:$D/L/%d" -o "log=file:$D/log" "$@" 2>server.err &
 	server=$!
-	wait_for 10 python3 "$talk" ready "$D/s" || diag "$(cat server.err)"
-}
-wait_for() {	# wait_for SECONDS COMMAND...: it succeeds in time
-	deadline=$(($(date +%s) + $1))
-	shift
-	until "$@" 2>/dev/null; do
-		[ "$(date +%s)" -lt $deadline ] || return 1
-		sleep 0.05
-	done
+	wait_for python3 "$talk" ready "$D/s" || diag "$(cat server.err)"
 }
 # talk: a session, sent at once; each line of standard input gets CRLF. Its replies, until the server closes
 talk() { sed 's/$/\r/' | talk_raw; }

@@ -263,7 +263,7 @@ is "$(grep -c '^Message-ID: <pipe1@' piped)" 1 'it gets the message once'
 "$BUILD/dedup-lmtpd" -F -l "unix:$D/behind" -o "mailbox=maildir:$D/behind.mail" -o ledger=none -o log=stderr 2>behind.err &
 behind=$!
 serve -o "mailbox=lmtp:unix:$D/behind"
-wait_for 10 test -S behind
+wait_for test -S behind
 letter other@example.org behind1 | talk
 matches "$(grep '^250 2.0.0' replies)" ': delivered$' 'another server' || diag "$(cat replies behind.err)"
 letter other@example.org behind1 | talk

@@ -21,7 +21,7 @@ else
 	worker=$(pgrep -P "$server")
 	strace -p "$worker" -o sleeps.out -e trace=clock_nanosleep 2>strace.err &
 	tracer=$!
-	wait_for 10 grep -q attached strace.err
+	wait_for grep -q attached strace.err
 	is "$(python3 "$talk" crowd "$D/s" 1 150 2>err)" 150 '150 messages on one connection'
 	kill $tracer
 	wait $tracer 2>err

@@ -36,14 +36,6 @@ need_redis() {	# need_redis WHAT: or the script ends, and says why
 	plan
 	exit 0
 }
-wait_for() {	# wait_for SECONDS COMMAND...: it succeeds in time
-	deadline=$(($(date +%s) + $1))
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ "$(date +%s)" -lt $deadline ] || return 1
-		sleep 0.05
-	done
-}
 # free_ports N: ports that nobody listens on, and that nothing is given by itself
 free_ports() {
 	python3 - "$1" <<-'PYTHON'
@@ -71,13 +63,14 @@ cli() {	# cli NAME WORD...
 	redis-cli -h 127.0.0.1 -p "$(port "$to")" "$@"
 }
 answers() { [ "$(cli "$1" ping)" = PONG ]; }
+has_begun() { answers "$1" || ! kill -0 "$(pid "$1")"; }	# or has ended
 says_so() { cli "$1" info "$2" | tr -d '\r' | grep -qx -e "$3"; }	# says_so NAME SECTION LINE
 # launch NAME [MODE]: redis-server with the configuration in its folder
 launch() {
 	# shellcheck disable=SC2086 # no mode is no word
 	setpriv --pdeathsig KILL redis-server "$R/$1/conf" ${2:-} >>"$R/$1/out" 2>&1 &
 	echo $! >"$R/$1/pid"
-	wait_for 10 answers "$1" || diag "$1 does not start" "$(tail -n 5 "$R/$1/out")"
+	{ wait_for has_begun "$1" && answers "$1"; } || diag "$1 does not start" "$(tail -n 5 "$R/$1/out")"
 }
 # Another process may take a port in between: then with another one.
 server() {
@@ -130,7 +123,7 @@ listener() {	# listener NAME PROGRAM WORD...: the port is its first argument
 	# shellcheck disable=SC2154 # $here is set by who sources this
 	setpriv --pdeathsig KILL python3 "$here/$program" "$first" "$@" >>"$R/$node/out" 2>&1 &
 	echo $! >"$R/$node/pid"
-	wait_for 10 grep -q ready "$R/$node/out" || diag "$node does not start" "$(cat "$R/$node/out")"
+	wait_for grep -q ready "$R/$node/out" || diag "$node does not start" "$(cat "$R/$node/out")"
 }
 faults() { echo "$1" >"$R/faults.new" && mv "$R/faults.new" "$R/faults"; }
 proxy() {
@@ -142,7 +135,7 @@ hole() { listener hole redis_hole.py "$@"; }
 # A master and its replica.
 follows() { says_so "$1" replication 'master_link_status:up'; }
 pair() {
-	server one && server two "replicaof 127.0.0.1 $(port one)" && wait_for 10 follows two
+	server one && server two "replicaof 127.0.0.1 $(port one)" && wait_for follows two
 }
 # A replica asks again when its connection ends, and is refused.
 forget_replicas() {
@@ -168,7 +161,7 @@ watch() {
 		sentinels=$sentinels${sentinels:+,}127.0.0.1:$first
 	done
 	for i in $(seq "$1"); do
-		wait_for 20 sees_replica "s$i" && wait_for 20 sees_sentinels "s$i" "$1" || return 1
+		wait_for sees_replica "s$i" && wait_for sees_sentinels "s$i" "$1" || return 1
 	done
 }
 master_is() {	# master_is NAME: say the sentinels
@@ -189,7 +182,7 @@ cluster() {	# cluster [WORD...]: lines for all
 		[ $c = c1 ] || cli c1 cluster meet 127.0.0.1 "$(port $c)" "$(sed -n 's/^cluster-port //p' "$R/$c/conf")"
 		nodes=$nodes${nodes:+,}127.0.0.1:$(port $c)
 	done >"$R/cluster.out"
-	for c in c1 c2 c3 c4 c5 c6; do wait_for 20 knows_all $c || return 1; done
+	for c in c1 c2 c3 c4 c5 c6; do wait_for knows_all $c || return 1; done
 	{
 		cli c1 cluster addslotsrange 0 5460
 		cli c2 cluster addslotsrange 5461 10922
@@ -198,8 +191,8 @@ cluster() {	# cluster [WORD...]: lines for all
 		cli c5 cluster replicate "$(id c2)"
 		cli c6 cluster replicate "$(id c3)"
 	} >>"$R/cluster.out"
-	for c in c1 c2 c3 c4 c5 c6; do wait_for 20 settled $c || return 1; done
-	wait_for 20 slaves_ready
+	for c in c1 c2 c3 c4 c5 c6; do wait_for settled $c || return 1; done
+	wait_for slaves_ready
 }
 # Move a slot from one master to another, in the steps of redis-cli --cluster reshard, so that a test can stop between them.
 slot_begin() {	# slot_begin SLOT FROM TO

@@ -208,11 +208,11 @@ for signal in TERM INT KILL; do
 	# What runs in the background ignores INT, unless somebody says otherwise.
 	python3 -c 'import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execvp(sys.argv[1], sys.argv[1:])' sh begun >begun.out 2>&1 &
 	begun=$!
-	ok 'a script with servers has begun' wait_for 20 test -s begun.proxy || diag "$(cat begun.out)"
+	ok 'a script with servers has begun' wait_for test -s begun.proxy || diag "$(cat begun.out)"
 	kill -$signal $begun
 	wait $begun 2>/dev/null
-	ok "its server is gone after SIG$signal" wait_for 5 gone "$(cat begun.x)"
-	ok "and its proxy" wait_for 5 gone "$(cat begun.proxy)"
+	ok "its server is gone after SIG$signal" wait_for gone "$(cat begun.x)"
+	ok "and its proxy" wait_for gone "$(cat begun.proxy)"
 done
 
 # The plain agent knows nothing of Redis: another program does.

@@ -116,7 +116,7 @@ is "$(count 'action=duplicate' log)" 10 'dedup-lmtpd: all slots have moved, and 
 is "$(box a@example.org)" 10 'dedup-lmtpd: ten messages, once'
 
 # A master is killed. Its replica takes over; until then its slots wait, and the others do not.
-wait_for 5 slaves_ready
+wait_for slaves_ready
 crash c2
 : >log
 message first1 >m
@@ -147,7 +147,7 @@ done
 ok 'a master without a replica is killed: some wait' test $waits -gt 0
 is $wrong 0 'and nothing else happens'
 again c5
-wait_for 20 settled c1
+wait_for settled c1
 wrong=
 for i in $(seq 8); do
 	message "last$i" >m

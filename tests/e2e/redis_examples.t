@@ -108,7 +108,7 @@ as='admin'
 
 # The user of a replica, and of a sentinel.
 example two "replicaof 127.0.0.1 $(port one)" 'masteruser replica' 'masterauth replica'
-ok 'a replica logs in' wait_for 10 follows two
+ok 'a replica logs in' wait_for follows two
 cli one config set masteruser replica masterauth replica >config.out
 mkdir "$R/s1"
 # shellcheck disable=SC2046
@@ -119,11 +119,11 @@ sentinel() { redis-cli -h 127.0.0.1 -p "$(port s1)" "$@"; }
 setpriv --pdeathsig KILL redis-server "$R/s1/conf" --sentinel >>"$R/s1/out" 2>&1 &
 echo $! >"$R/s1/pid"
 sees() { sentinel info sentinel | tr -d '\r' | grep -q 'master0:name=mail,status=ok,.*,slaves=1'; }
-ok 'a sentinel with sentinel.conf sees both' wait_for 20 sees || diag "$(tail "$R/s1/out")"
+ok 'a sentinel with sentinel.conf sees both' wait_for sees || diag "$(tail "$R/s1/out")"
 conf "redis+sentinel://dedup-lda@127.0.0.1:$(port s1)/mail"
 delivers duplicate 'through it: a copy' one
 crash one
-ok 'it promotes the replica' wait_for 30 promoted two || diag "$(tail "$R/s1/out")"
+ok 'it promotes the replica' wait_for promoted two || diag "$(tail "$R/s1/out")"
 delivers duplicate 'and the copy is known there' one
 delivers delivered 'and a new message is taken' afterwards
 stop_servers
@@ -159,20 +159,20 @@ if command -v stunnel >/dev/null && command -v openssl >/dev/null; then
 	listens() { python3 -c "import socket; socket.create_connection(('127.0.0.1', $1))"; }
 	tunnel server -e "s/^accept = .*/accept = 127.0.0.1:$tls/; s/^connect = .*/connect = 127.0.0.1:$(port one)/"
 	tunnel client -e "s/^accept = .*/accept = 127.0.0.1:$plain/; s/^connect = .*/connect = 127.0.0.1:$tls/"
-	ok 'stunnel, both ends' wait_for 10 listens "$plain" || diag "$(cat stunnel-*.out)"
-	wait_for 10 listens "$tls"
+	ok 'stunnel, both ends' wait_for listens "$plain" || diag "$(cat stunnel-*.out)"
+	wait_for listens "$tls"
 	conf "redis://dedup-lda@127.0.0.1:$plain/0"
 	delivers delivered 'through TLS: a message' tls
 	delivers duplicate 'through TLS: its copy' tls
 	untunnel client
 	tunnel client -e "s/^accept = .*/accept = 127.0.0.1:$plain/; s/^connect = .*/connect = 127.0.0.1:$tls/; s/^checkHost.*/checkHost = other.example.org/"
-	wait_for 10 listens "$plain"
+	wait_for listens "$plain"
 	message tls2 >m
 	agent -o ledger-timeout=2s <m
 	is $? 75 'a server with another name is not spoken to'
 	untunnel client
 	tunnel client -e "s/^accept = .*/accept = 127.0.0.1:$plain/; s/^connect = .*/connect = 127.0.0.1:$tls/; /^cert/d; /^key/d"
-	wait_for 10 listens "$plain"
+	wait_for listens "$plain"
 	agent -o ledger-timeout=2s <m
 	is $? 75 'a host without a certificate gets nowhere'
 else

@@ -39,7 +39,7 @@ if can_trace; then
 	run=
 	is "$(arrived killed) $(unpublished)" '0 1' 'it is staged, and not published'
 fi
-wait_for 5 same_offset
+wait_for same_offset
 crash s1
 freeze one
 deliver duplicate 'while the master stands still: its copy waits for the failover' known -o ledger-timeout=30s
@@ -64,7 +64,7 @@ rm -rf "${R:?}"/*
 pair
 ledger=redis://127.0.0.1:$(port one)/0
 deliver delivered 'a pair' early
-wait_for 5 same_offset
+wait_for same_offset
 forget_replicas one >forget.out
 for i in 1 2 3 4 5; do deliver delivered 'the replica gets nothing more' "late$i"; done
 if can_trace; then
@@ -93,7 +93,7 @@ fi
 
 # A master that wants a replica for each write forgets little, and says no when it has none.
 again one
-wait_for 5 answers one
+wait_for answers one
 ledger=redis://127.0.0.1:$(port one)/0
 cli one config set min-replicas-to-write 1 >config.out
 message lonely >m

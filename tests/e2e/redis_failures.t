@@ -87,12 +87,12 @@ does delivered 'a slow server, in time' $O -o on-ledger-failure=defer <m
 paused 2500
 fails 'a server that is too slow' 'time'
 cli one client unpause >pause.out 2>&1 || sleep 5
-wait_for 10 answers one
+wait_for answers one
 well 'a server that is too slow'
 freeze one
 fails 'a server that stands still' 'time'
 thaw one
-wait_for 5 answers one
+wait_for answers one
 well 'a server that stands still'
 proxy one
 through=redis://127.0.0.1:$(port proxy)/0
@@ -170,7 +170,7 @@ faults pass
 ledger=$url
 
 # A replica can't be written to; one that has lost its master may not even be read.
-pair_of_one() { server two "replicaof 127.0.0.1 $(port one)" && wait_for 10 follows two; }
+pair_of_one() { server two "replicaof 127.0.0.1 $(port one)" && wait_for follows two; }
 pair_of_one
 breaks 'a replica' 'replica|READONLY' -o "ledger=redis://127.0.0.1:$(port two)/0"
 cli two config set replica-serve-stale-data no >config.out
@@ -199,7 +199,7 @@ wrong 'its memory is full' 'OOM|memory' maxmemory 1 -- maxmemory 0
 wrong 'it does not sync each write' 'appendfsync' appendfsync everysec -- appendfsync always
 wrong 'it syncs nothing while it rewrites its log' 'no-appendfsync-on-rewrite' no-appendfsync-on-rewrite yes -- no-appendfsync-on-rewrite no
 wrong 'it keeps no log' 'appendonly' appendonly no -- appendonly yes
-wait_for 10 says_so one persistence 'aof_rewrite_in_progress:0'
+wait_for says_so one persistence 'aof_rewrite_in_progress:0'
 breaks 'no such database' 'DB index|SELECT' -o "ledger=redis://127.0.0.1:$(port one)/99"
 
 # Who may do what.
@@ -261,7 +261,7 @@ loading() {	# loading MICROSECONDS: a key takes so long
 	echo "key-load-delay $1" >>"$R/one/conf"
 	setpriv --pdeathsig KILL redis-server "$R/one/conf" >>"$R/one/out" 2>&1 &
 	echo $! >"$R/one/pid"
-	wait_for 10 reads_log
+	wait_for reads_log
 }
 reads_log() { cli one ping 2>&1 | grep -q LOADING; }
 loading 200
@@ -269,7 +269,7 @@ next
 does delivered 'it reads its log, and is soon ready' -o ledger-timeout=10s -o on-ledger-failure=defer <m
 loading 1000
 fails 'it reads its log' 'has only just been started|no answer in time'
-wait_for 20 answers one
+wait_for answers one
 well 'it reads its log'
 well_known duplicate 'after all that, the first message'
 plan

@@ -40,6 +40,14 @@ ok() {	# ok NAME COMMAND...: it succeeds
 	result $? "$name" || diag "$*"
 }
 not() { ! "$@"; }
+patience=120	# seconds; only what fails takes as long, however busy the machine is
+wait_for() {	# wait_for COMMAND...: it succeeds in time
+	deadline=$(($(date +%s) + patience))
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt $deadline ] || return 1
+		sleep 0.05
+	done
+}
 diag() {	# what it explains has failed, and stays so: `is ... || diag ...`
 	printf '%s\n' "$@" | LC_ALL=C tr -c '\n -~' '?' | sed 's/^/# /'
 	return 1

@@ -40,7 +40,7 @@ plain:
 END
 users
 exim_start
-ok 'the receiver listens' wait_until 10 listens 25
+ok 'the receiver listens' wait_for listens 25
 alias_copies=1	# Exim has one delivery for all the aliases of a user that a message names
 receiver_cases
 
@@ -49,7 +49,7 @@ printf '#!/bin/sh\nenv >"$HOME/env"\nexec /usr/local/bin/dedup-lda.real "$@"\n' 
 chmod 755 "$D/receiver/probe"
 mv "$agent" "$agent.real" && mv "$D/receiver/probe" "$agent"
 mail_text colon | submit renee@harbour.example '"joe+x:INJECTED=1"@meadow.example'
-ok 'delivered' wait_until 10 empty
+ok 'delivered' wait_for empty
 is "$(has joe colon)" 1 'an address with a colon'
 ok 'it sets no variable' not grep -qi '^injected' "$D/receiver/home/joe/env"
 mv "$agent.real" "$agent"

@@ -14,7 +14,7 @@ copies_of() {	# copies_of ADDRESS NAME: in Dovecot's mailbox
 	find "$D/receiver/var/vmail/${1#*@}/${1%@*}" -type f -path '*/[cn][ue][rw]/*' -exec grep -l "^Message-ID: <$2@" {} + 2>/dev/null | wc -l
 }
 saved() { grep -c "lmtp(${1%@*}@.*msgid=<$2@harbour.example>: saved mail to" "$dovecot_log"; }	# the same: how often Dovecot says so
-dovecot_up() { at receiver dovecot && wait_until 20 test -S "$D/receiver/run/dovecot/lmtp"; }
+dovecot_up() { at receiver dovecot && wait_for test -S "$D/receiver/run/dovecot/lmtp"; }
 
 machine receiver "$receiver_image"
 example=$here/../../examples/lmtp
@@ -41,7 +41,7 @@ for who in gap bare; do
 	to=$private/dedup-lmtp
 	[ $who = gap ] || to=$D/receiver/run/dovecot/lmtp
 	"$here/gapproxy" --listen "$private/$who" --to "$to" --log "$D/lmtp.gaps" &
-	wait_until 10 test -S "$private/$who"
+	wait_for test -S "$private/$who"
 done
 
 # The connection breaks after our 250.
@@ -57,7 +57,7 @@ mail_text both | submit -n 3 renee@harbour.example joe@meadow.example ann@meadow
 mail_text folder | submit -n 2 renee@harbour.example joe+work@meadow.example
 { mail_text large && yes 'a line of a large message' | head -c 5000000 && echo; } >big
 submit -n 2 renee@harbour.example joe@meadow.example <big
-ok 'delivered' wait_until 30 empty
+ok 'delivered' wait_for empty
 is "$(copies_of joe@meadow.example both) $(copies_of ann@meadow.example both)" '1 1' 'three copies for two users: each has it once'
 is "$(copies_of joe@meadow.example folder) $(find "$D/receiver/var/vmail/meadow.example/joe" -type f -path '*/.work/*/1*' | wc -l)" '1 1' \
 	'an extension: once, in its folder'
@@ -72,16 +72,16 @@ Return-Path: <renee@harbour.example>' 'the envelope is told once, by Dovecot'
 # Dovecot is down, or does not know the recipient: the message waits, and comes once.
 at receiver doveadm stop
 mail_text down | submit -n 2 down@harbour.example joe@meadow.example
-ok 'Dovecot is down: the message waits' wait_until 20 waiting down
+ok 'Dovecot is down: the message waits' wait_for waiting down
 ok 'it is back' dovecot_up
-ok 'the queue is empty' wait_until 20 all_sent
+ok 'the queue is empty' wait_for all_sent
 is "$(copies_of joe@meadow.example down)" 1 'it came once'
 mail_text later | submit -n 2 later@harbour.example gone@meadow.example joe@meadow.example
-ok 'a user unknown to Dovecot: the message waits' wait_until 20 waiting later
+ok 'a user unknown to Dovecot: the message waits' wait_for waiting later
 is "$(copies_of joe@meadow.example later)" 1 'the other recipient has it'
 matches "$(grep 'to=<gone@.*status=deferred' "$log" | tail -n 1)" 'status=deferred .*451 4\.3\.0 .*550 5\.1\.1 ' 'Postfix logs what Dovecot says'
 echo 'gone@meadow.example::::::' >>"$D/receiver/etc/dovecot/users"
-ok 'the user is known: the queue is empty' wait_until 20 all_sent
+ok 'the user is known: the queue is empty' wait_for all_sent
 is "$(copies_of gone@meadow.example later) $(copies_of joe@meadow.example later)" '1 1' 'it came once, and not again to the other one'
 is "$(grep -c 'status=bounced' "$log")" 0 'nothing bounced'
 plan

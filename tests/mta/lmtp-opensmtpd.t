@@ -23,12 +23,12 @@ lmtp_users
 lmtpd -w 50
 gap_line
 at receiver smtpd -d >"$log" 2>&1 &
-ok 'the receiver listens' wait_until 10 listens 25
+ok 'the receiver listens' wait_for listens 25
 
 mail_text both | submit -n 2 renee@harbour.example joe@meadow.example ann@meadow.example
 mail_text alias | submit -n 2 '' sales@meadow.example
 mail_text extension | submit renee@harbour.example ann+work@meadow.example
-ok 'delivered' wait_until 20 empty || diag "$(tail -n 5 "$log")"
+ok 'delivered' wait_for empty || diag "$(tail -n 5 "$log")"
 is "$(has joe both) $(has ann both)" '1 1' 'sent twice to two users: each has it once'
 is "$(has joe alias)" 1 'sent twice to an alias: once'
 is "$(has ann extension)" 1 'an extension is left out'

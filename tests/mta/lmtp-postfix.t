@@ -31,17 +31,17 @@ ln -s /var/spool/postfix/private/dedup-lmtp "$D/receiver/run/dedup-lmtpd.sock"
 
 virtual_cases
 ok 'Postfix logs the reply' grep -q 'status=sent (250 2.0.0 [0-9a-f-]*: duplicate)' "$log"
-ok 'the numbers for Prometheus' wait_until 5 grep -q '^dedup_lmtpd_duplicates_total [1-9]' "$D/receiver/run/dedup-lmtpd/stats.prom"
+ok 'the numbers for Prometheus' wait_for grep -q '^dedup_lmtpd_duplicates_total [1-9]' "$D/receiver/run/dedup-lmtpd/stats.prom"
 
 lmtp_gaps gap@meadow.example once
 
 # Trouble: it stays in the queue.
 keeps() {	# keeps NAME
 	mail_text "$1" | submit -n 2 "$1@harbour.example" joe@meadow.example
-	ok "$1: the message waits" wait_until 20 waiting "$1"
+	ok "$1: the message waits" wait_for waiting "$1"
 	repair
 	flush
-	ok "$1, repaired: the queue is empty" wait_until 20 empty
+	ok "$1, repaired: the queue is empty" wait_for empty
 	is "$(copies_of joe@meadow.example "$1")" 1 "$1, repaired: delivered once"
 }
 mv "$D/receiver/var/vmail/meadow.example" "$D/receiver/var/vmail/away"

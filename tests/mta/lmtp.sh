@@ -8,12 +8,12 @@
 
 lmtpd() {
 	at receiver /usr/local/sbin/dedup-lmtpd -F -l unix:/run/dedup-lmtpd.sock "$@" 2>"$D/lmtpd.err" &
-	wait_until 10 at receiver test -S /run/dedup-lmtpd.sock || diag "$(cat "$D/lmtpd.err")"
+	wait_for at receiver test -S /run/dedup-lmtpd.sock || diag "$(cat "$D/lmtpd.err")"
 }
 gap_line() {	# the faulty line between the MTA and the server
 	# shellcheck disable=SC2154 # mta.sh sets it
 	"$here/gapproxy" --listen "$D/receiver/run/gap.sock" --to "$D/receiver/run/dedup-lmtpd.sock" --log "$D/lmtp.gaps" &
-	wait_until 10 test -S "$D/receiver/run/gap.sock"
+	wait_for test -S "$D/receiver/run/gap.sock"
 }
 lmtp_users() {	# whom lmtp_gaps writes to, and joe and ann; `plain` gets every copy
 	for name in maildir mbox plain joe ann; do
@@ -31,7 +31,7 @@ lmtp_gaps() {
 	for c in $lmtp_cases; do
 		mail_text "$c-${1%@*}" | submit "gap-$c-${1%@*}@harbour.example" "$1"
 	done
-	ok "$1: everything is delivered in the end" wait_until 90 all_sent
+	ok "$1: everything is delivered in the end" wait_for all_sent
 	for c in $lmtp_cases; do
 		accepted=$(grep -Fc "\"sender\": \"gap-$c-${1%@*}@harbour.example\"" "$D/lmtp.gaps")
 		ok "$1, $c: accepted ${c#*-} times in vain, then once more" test "$accepted" -ge $((${c#*-} + 1)) || diag "$accepted"

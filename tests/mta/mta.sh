@@ -88,14 +88,6 @@ put() {	# put USER FILE: standard input, into the home
 	cat >"$D/receiver/home/$1/$2" && own "$1"
 }
 
-wait_until() {	# wait_until SECONDS COMMAND...: it succeeds in time
-	deadline=$(($(date +%s) + $1))
-	shift
-	until "$@"; do
-		[ "$(date +%s)" -lt $deadline ] || return 1
-		sleep 0.2
-	done
-}
 listens() { python3 -c 'import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()' "$1" 2>/dev/null; }
 
 # The sender.
@@ -125,7 +117,7 @@ make_sender() {
 	at sender postfix start >"$D/sender.start" 2>&1 || cat "$D/sender.start"
 	"$here/gapproxy" --from 192.0.2.1 --log "$D/gaps" &
 	"$here/gapproxy" --from 192.0.2.3 --listen 127.0.0.1:2627 --to 127.0.0.1:2626 --tag far --log "$D/far" &
-	wait_until 10 listens 2525 && wait_until 10 listens 2627 && wait_until 10 listens 2626
+	wait_for listens 2525 && wait_for listens 2627 && wait_for listens 2626
 }
 mail_text() {	# mail_text NAME [FIELD...]: a message
 	printf 'Message-ID: <%s@harbour.example>\nDate: Fri, 20 Nov 2026 12:00:00 +0000\nFrom: renee@harbour.example\nSubject: %s\n' "$1" "$1"
@@ -202,7 +194,7 @@ gap_cases() {
 			mail_text "$c-$name" | send "gap-$c-$name@harbour.example" "$name@meadow.example"
 		done
 	done
-	ok 'everything is sent' wait_until 60 settled
+	ok 'everything is sent' wait_for settled
 	gap_expect plain each
 	gap_expect maildir once
 	gap_expect mbox once
@@ -242,7 +234,7 @@ hop_cases() {
 		submit -p 2627 -r 6 --helo island.example far-cut-1-island@island.example island@meadow.example &
 	for who in 'older 1' 'bare 2' 'island 1'; do
 		# shellcheck disable=SC2086 # two words
-		ok "${who% *}: the copies came" wait_until 40 came $who
+		ok "${who% *}: the copies came" wait_for came $who
 	done
 	for who in maildir mbox forward; do
 		hop_expect $who harbour.example meadow.example
@@ -258,7 +250,7 @@ measure_gap() {
 	is $? 0 'smtp-gap measures it' || diag "$(cat measured.err)"
 	diag "$(cat measured.err measured)"
 	matches "$(cat measured)" '^all +20 of 20 ' 'smtp-gap: all were answered'
-	ok 'smtp-gap: its messages are delivered' wait_until 30 empty
+	ok 'smtp-gap: its messages are delivered' wait_for empty
 	is "$(find "$D/receiver/home/measured/Maildir/new" -type f | wc -l)" 20 'smtp-gap: each of them'
 	# The agent adds its fields in front, and the MTA its own.
 	find "$D/receiver/home/measured/Maildir/new" -type f -exec sed '1,/^Date:/d' {} \; | LC_ALL=C sort | uniq -c | sort -n | tail -n 1 >ruler
@@ -285,7 +277,7 @@ recipient_cases() {
 	own ann
 	mail_text extension | submit renee@harbour.example ann+work@meadow.example
 	mail_text no-folder | submit renee@harbour.example ann+none@meadow.example
-	ok 'delivered' wait_until 20 empty
+	ok 'delivered' wait_for empty
 	is "$(has joe two) $(has ann two)" '1 1' 'two recipients: each has it'
 	is "$(has joe aliases)" 1 'two aliases of a mailbox: once'
 	is "$(has each aliases)" "${alias_copies:-2}" "with alias-copies = each: ${alias_copies:-2}"
@@ -314,7 +306,7 @@ crowd() {	# crowd: two times 20 copies, for a queue that stands still
 	mail_text crowd | submit -n 20 crowd@harbour.example mbox@meadow.example
 }
 crowd_expect() {
-	ok 'all are let go' wait_until 30 empty
+	ok 'all are let go' wait_for empty
 	is "$(has joe crowd)" 1 '20 copies at once, Maildir: one'
 	is "$(has mbox crowd)" 1 '20 copies at once, mbox: one'
 	diag "joe: $(actions joe crowd); mbox: $(actions mbox crowd)"
@@ -325,11 +317,11 @@ trouble() {	# trouble NAME: and a function `repair`
 	for who in joe ${forwards:-}; do
 		mail_text "$1" | submit -n 2 "$1@harbour.example" "$who@meadow.example"
 	done
-	ok "$1: the message waits" wait_until 20 waiting "$1"
+	ok "$1: the message waits" wait_for waiting "$1"
 	is "$(has joe "$1") $(has forward "$1")" '0 0' "$1: and is not delivered"
 	repair
 	flush
-	ok "$1, repaired: the queue is empty" wait_until 20 empty
+	ok "$1, repaired: the queue is empty" wait_for empty
 	is "$(has joe "$1")" 1 "$1, repaired: delivered once"
 	[ -z "${forwards:-}" ] || is "$(has forward "$1")" 1 "$1, repaired: by .forward, too"
 }

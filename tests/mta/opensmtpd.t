@@ -22,14 +22,14 @@ machine receiver "$receiver_image"
 echo meadow.example >"$D/receiver/etc/mailname"
 users
 at receiver smtpd -d >"$log" 2>&1 &
-ok 'the receiver listens' wait_until 10 listens 25
+ok 'the receiver listens' wait_for listens 25
 receiver_cases
 
 # What a shell would make of an address.
 printf '#!/bin/sh\n>"$HOME/ran"\n' | put joe evil
 chmod 755 "$D/receiver/home/joe/evil"
 mail_text evil | submit renee@harbour.example 'joe+`~/evil`|~/evil@meadow.example'
-ok 'delivered' wait_until 10 empty
+ok 'delivered' wait_for empty
 is "$(has joe evil)" 1 'an address with a command in it'
 ok 'it is not run' not test -e "$D/receiver/home/joe/ran"
 

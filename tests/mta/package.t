@@ -17,7 +17,7 @@ root=$D/receiver
 
 copies_come() {	# copies_come USER NAME: a message that is sent twice is delivered once
 	mail_text "$2" | submit -n 2 renee@harbour.example "$1@meadow.example"
-	ok "$2: the queue is empty" wait_until 20 empty
+	ok "$2: the queue is empty" wait_for empty
 	is "$(has "$1" "$2")" 1 "$2: sent twice, delivered once"
 }
 dpkg() {	# dpkg OPTION... : at the receiver
@@ -115,7 +115,7 @@ as joe mkdir -m 777 /var/lib/dedup-lda/eve
 ok 'another user may not list the ledgers' not as joe ls /var/lib/dedup-lda 2>ls.err
 ok 'nor remove one' not as joe rmdir /var/lib/dedup-lda/ann 2>rmdir.err
 mail_text squatted | submit renee@harbour.example eve@meadow.example
-ok 'squatted: the queue is empty' wait_until 20 empty
+ok 'squatted: the queue is empty' wait_for empty
 is "$(has eve squatted)" 1 'squatted: delivered all the same'
 ok 'squatted: the log says why' grep -q 'ledger=.*/var/lib/dedup-lda/eve: must belong to the user' "$root/home/eve/log"
 
@@ -152,7 +152,7 @@ holding=$!
 exec 9>hold
 mail_text held >&9
 runs() { readlink /proc/[0-9]*/exe | grep -q "/usr/bin/dedup-lda$1\$"; }	# runs [" (deleted)"]
-ok 'the agent runs' wait_until 10 runs
+ok 'the agent runs' wait_for runs
 mail_text upgrade | submit -n 20 renee@harbour.example joe@meadow.example &
 ok 'it is upgraded' dpkg -i /tmp/deb/new.deb
 wait $!
@@ -162,7 +162,7 @@ exec 9>&-
 wait $holding
 is $? 0 'it ends well'
 is "$(grep -rl '^The end' "$root/home/joe/Maildir/new" | wc -l)" 1 'its message is delivered, to the last line'
-ok 'upgrade: the queue is empty' wait_until 30 empty
+ok 'upgrade: the queue is empty' wait_for empty
 is "$(has joe upgrade)" 1 'upgrade: sent 20 times, delivered once'
 ok 'the configuration is kept' grep -q '^window' "$root/etc/dedup-lda.conf"
 
@@ -172,13 +172,13 @@ ok 'no program' test ! -e "$agent"
 ok 'but the ledgers' test -d "$root/home/joe/.dedup-lda/env" -a -d "$root/var/lib/dedup-lda/ann/env"
 ok 'and the configuration' grep -q '^window' "$root/etc/dedup-lda.conf"
 mail_text meanwhile | submit meanwhile@harbour.example joe@meadow.example
-ok 'mail waits' wait_until 20 waiting meanwhile
+ok 'mail waits' wait_for waiting meanwhile
 ok 'it is installed again' dpkg -i /tmp/deb/new.deb
 flush
-ok 'meanwhile: the queue is empty' wait_until 20 empty
+ok 'meanwhile: the queue is empty' wait_for empty
 is "$(has joe meanwhile)" 1 'meanwhile: delivered once'
 mail_text first | submit renee@harbour.example joe@meadow.example
-ok 'first: the queue is empty' wait_until 20 empty
+ok 'first: the queue is empty' wait_for empty
 is "$(has joe first)" 1 'what came before it was removed is still known'
 is "$(grep -c 'status=bounced' "$log")" 0 'nothing bounced'
 ok 'it is purged' dpkg --purge dedup-lda

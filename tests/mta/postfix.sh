@@ -8,7 +8,7 @@ waiting() { at receiver postqueue -p | tr '\n' ' ' | grep -q "$1@harbour.example
 flush() { at receiver postqueue -f; }
 postfix_start() {
 	at receiver postfix start >start.out 2>&1 || diag "$(cat start.out)"
-	ok 'the receiver listens' wait_until 10 listens 25
+	ok 'the receiver listens' wait_for listens 25
 }
 
 # Virtual users: joe, ann and the alias sales of hers, below /var/vmail.
@@ -19,7 +19,7 @@ virtual_cases() {	# with copies_of
 	mail_text both | submit -n 2 renee@harbour.example joe@meadow.example ann@meadow.example
 	mail_text alias | submit -n 2 '' sales@meadow.example
 	mail_text extension | submit -n 2 renee@harbour.example Joe+x@meadow.example joe+y@meadow.example
-	ok 'delivered' wait_until 20 empty
+	ok 'delivered' wait_for empty
 	is "$(copies_of joe@meadow.example both) $(copies_of ann@meadow.example both)" '1 1' 'sent twice to two users: each has it once'
 	is "$(copies_of ann@meadow.example alias)" 1 'sent twice to an alias: once'
 	is "$(copies_of joe@meadow.example extension)" 1 'sent twice to two extensions: once'

@@ -21,7 +21,7 @@ postfix_start
 receiver_cases
 configure defer_transports=local
 crowd
-ok 'all wait' wait_until 10 waiting crowd
+ok 'all wait' wait_for waiting crowd
 configure defer_transports=
 flush
 crowd_expect
@@ -31,5 +31,5 @@ is "$(grep -c 'status=bounced' "$log")" 0 'nothing bounced'
 # What the agent may reject where the administrator wants it: `|| exit 75` does not hide that.
 printf '#!/bin/sh\necho 5.2.2 over quota\nexit 77\n' >"$agent"
 mail_text full | submit full@harbour.example joe@meadow.example
-ok 'over quota: the message is returned' wait_until 10 grep -q 'dsn=5.2.2, status=bounced' "$log"
+ok 'over quota: the message is returned' wait_for grep -q 'dsn=5.2.2, status=bounced' "$log"
 plan

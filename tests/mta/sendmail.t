@@ -51,7 +51,7 @@ at receiver newaliases >>"$log" 2>&1
 mkdir -p "$D/receiver/run/sendmail/mta"	# as Debian's init script does, which would also make a configuration of its own
 install -d -m 700 -o 0 -g 0 "$D/receiver/var/spool/mqueue"
 at receiver sh -c '/usr/sbin/sendmail -bd; true' >>"$log" 2>&1
-ok 'the receiver listens' wait_until 10 listens 25
+ok 'the receiver listens' wait_for listens 25
 alias_copies=1	# Sendmail has one delivery for all the aliases of a user that a message names,
 delivered_to=ann	# and the agent gets the user's name for an address
 receiver_cases

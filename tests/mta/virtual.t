@@ -32,10 +32,10 @@ ok 'an address that does not exist is refused' not submit renee@harbour.example 
 # Trouble: it stays in the queue.
 keeps() {	# keeps NAME
 	mail_text "$1" | submit -n 2 "$1@harbour.example" joe@meadow.example
-	ok "$1: the message waits" wait_until 20 waiting "$1"
+	ok "$1: the message waits" wait_for waiting "$1"
 	repair
 	flush
-	ok "$1, repaired: the queue is empty" wait_until 20 empty
+	ok "$1, repaired: the queue is empty" wait_for empty
 	is "$(copies_of joe@meadow.example "$1")" 1 "$1, repaired: delivered once"
 }
 mv "$D/receiver/var/vmail/meadow.example" "$D/receiver/var/vmail/away"
