@@ -9,6 +9,7 @@ to answer, one line for each step, and is read at each connection:
     STEP !close         the connection is closed instead
     STEP !hang          nothing is said, ever
     STEP !wait N ANSWER said after N seconds
+    STEP !until FILE ANSWER said when that file is there
     STEP !flood         a line without an end
     STEP !drip          a byte now and then, for ever
     STEP !reset         the connection is reset
@@ -55,6 +56,10 @@ class Session:
         if text.startswith("!wait "):
             seconds, text = text[6:].split(" ", 1)
             time.sleep(float(seconds))
+        if text.startswith("!until "):
+            file, text = text[7:].split(" ", 1)
+            while not os.path.exists(file):
+                time.sleep(0.05)
         if text == "!close":
             raise Gone
         if text == "!reset":

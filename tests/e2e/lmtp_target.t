@@ -216,23 +216,13 @@ killed_at dot
 is "$(taken)" 2 'the server had taken it, and nobody knew: twice'
 
 # At the same time.
-together() {
-	for i in 1 2 3 4 5 6 7 8; do
-		{ "$BUILD/dedup-lda" -o "mailbox=$mailbox" -o "ledger=$ledger" -o "log=file:$D/log" "$@" <m >said.$i 2>&1; echo $? >code.$i; } &
-		agents="$agents $!"
-	done
-	# shellcheck disable=SC2086
-	wait $agents
-	agents=
-}
-agents=
 empty
 answers 'dot !wait 0.3 250 taken'
 together
 is "$(taken) $(cat code.* | grep -cx 0)" '1 8' 'eight copies at the same time: one hand-over, all content'
 is "$(count 'action=delivered' log) $(count 'action=duplicate' log)" '1 7' 'seven of them are duplicates'
 empty
-answers 'dot !wait 2 250 taken'
+answers "dot !until $D/go 250 taken"
 together -o lock-timeout=0s
 is "$(taken) $(cat code.* | sort | uniq -c | awk '{ print $2, $1 }' | tr '\n' ' ')" '1 0 1 75 7 ' 'without patience: one hand-over, the others come again'
 matches "$(cat said.*)" '^4\.3\.0 another copy of this message is being handed over' 'they say why'

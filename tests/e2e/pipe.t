@@ -236,20 +236,11 @@ else
 fi
 
 # At the same time.
-together() {
-	agents=
-	for i in 1 2 3 4 5 6 7 8; do
-		{ "$BUILD/dedup-lda" -o "mailbox=$mailbox" -o "ledger=$ledger" -o "log=file:$D/log" "$@" <m >said.$i 2>&1; echo $? >code.$i; } &
-		agents="$agents $!"
-	done
-	# shellcheck disable=SC2086
-	wait $agents
-}
 command 'sleep 0.3'
 together
 is "$(runs) $(cat code.* | grep -cx 0)" '1 8' 'eight copies at the same time: it runs once, all are content'
 is "$(count 'action=delivered' log) $(count 'action=duplicate' log)" '1 7' 'seven of them are duplicates'
-command 'sleep 2'
+command "until [ -e $D/go ]; do sleep 0.05; done"
 together -o lock-timeout=0s
 is "$(runs) $(cat code.* | sort | uniq -c | awk '{ print $2, $1 }' | tr '\n' ' ')" '1 0 1 75 7 ' 'without patience: it runs once, the others come again'
 

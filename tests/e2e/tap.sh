@@ -104,6 +104,20 @@ db() {	# db CODE NAME ARGUMENT...: dedupdb with the same mailbox and ledger, its
 	is $? "$want" "$title: exit $want" || diag "$(head -n 5 err)"
 }
 prints() { ok "$2" grep -Eq -e "$1" out || diag "$(head -n 20 out)"; }	# prints PATTERN NAME: the last `db`
+# together OPTION...: eight copies of m at the same time; exit codes in code.*. The file `go` is there as soon as seven have ended.
+together() {
+	agents=
+	rm -f go code.*
+	for i in 1 2 3 4 5 6 7 8; do
+		{ "$BUILD/dedup-lda" -o "mailbox=$mailbox" -o "ledger=$ledger" -o "log=file:$D/log" "$@" <m >said.$i 2>&1; echo $? >code.$i; } &
+		agents="$agents $!"
+	done
+	wait_for seven_ended
+	: >go
+	# shellcheck disable=SC2086
+	wait $agents
+}
+seven_ended() { [ "$(cat code.* | wc -l)" -ge 7 ]; }
 fresh() { chmod -R u+rwx M L box box.lock 2>chmod.err; rm -rf M L box box.lock log; }	# neither mailbox nor ledger
 copies_in() { find "$1" -type f \( -path '*/new/*' -o -path '*/cur/*' \) | wc -l | tr -d ' '; }	# messages in a Maildir, all folders
 copies() { copies_in M; }
