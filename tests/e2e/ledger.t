@@ -261,8 +261,7 @@ if can_trace; then
 	run='strace -f -o slow.out -e trace=fdatasync -e inject=fdatasync:delay_enter=4000000'
 	lda <m &
 	slow=$!
-	i=0
-	until grep -q fdatasync slow.out 2>/dev/null || [ $((i += 1)) -gt 100 ]; do sleep 0.1; done
+	wait_for grep -q fdatasync slow.out
 	run=
 	next
 	does delivered 'while another waits for the disk' -o lock-timeout=1s -o on-ledger-failure=defer <m

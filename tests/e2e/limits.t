@@ -135,12 +135,7 @@ waiting() {	# waiting OPTION...: start it, and let it read the first line
 	pid=$!
 	exec 3>pipe
 	printf 'Message-ID: <1@example.org>\n' >&3
-	tries=0
-	until [ -d L ]; do	# it makes that last before it reads
-		tries=$((tries + 1))
-		[ $tries -lt 500 ] || return 1
-		sleep 0.02
-	done
+	wait_for test -d L	# it makes that last before it reads
 }
 ended() {	# it has ended by itself: its exit code
 	wait "$pid"

@@ -160,7 +160,7 @@ done
 	answer $pend 'no answer of an LMTP server' dot 'taken'
 	answer $pend 'answer to the message is 354' dot '354 more'
 	answer $pend 'line without an end' dot '!flood'
-	answer $pend 'no answer to the message in time' dot '!hang' -o time-limit=1s
+	answer $pend 'no answer to the message in time' dot '!hang' -o time-limit=3s
 }
 matches "$(cat log)" 'action=delivered' 'log'
 empty

@@ -155,7 +155,7 @@ kill "$(cat G/left)" 2>kill.err
 result $? 'it still ran'
 # The whole group is killed at the time limit.
 command 'sleep 60 & echo $! >$G/left' 'wait'
-exits 75 'the time limit' -o time-limit=1s <m
+exits 75 'the time limit' -o time-limit=3s <m
 gone() { ! kill -0 "$1" 2>kill.err || grep -q '^State:.*Z' "/proc/$1/status" 2>kill.err; }
 ends_soon() {	# ends_soon PID: it is gone, or is killed for being there too long
 	for i in 1 2 3 4 5 6 7 8 9 10; do

@@ -18,11 +18,7 @@ server() {
 	done
 	# shellcheck disable=SC2086 # several words
 	python3 "$here/tests/e2e/smtp_server" $options "$s" "$@" >"$s/out" 2>"$s/err" &
-	i=0
-	while [ ! -e "$s/port" ] && [ $i -lt 200 ]; do
-		sleep 0.05
-		i=$((i + 1))
-	done
+	wait_for test -e "$s/port"
 	port=$(cat "$s/port")
 }
 gap() {	# gap CODE NAME ARGUMENT...: smtp-gap against the server; its outputs in `out` and `err`
@@ -236,16 +232,13 @@ server 'dot=close'
 gap 75 'closed in the gap' -n 1 -S 1K --json
 valid 'closed in the gap'
 true_of 'closed in the gap: it is in doubt' "r['unanswered']['size'] == 1024 and r['all']['answered'] == 0 and r['all']['max'] is None"
+heard() { [ "$(seen "$pattern")" -ge "$wanted" ]; }
 stop_when() {	# stop_when PATTERN COUNT ARGUMENT...: SIGTERM when the server has heard so many such lines
 	pattern=$1 wanted=$2
 	shift 2
 	"$BUILD/smtp-gap" -y -s "127.0.0.1:$port" "$@" joe@meadow.example >out 2>err &
 	pid=$!
-	i=0
-	while [ "$(seen "$pattern")" -lt "$wanted" ] && [ $i -lt 200 ]; do
-		sleep 0.05
-		i=$((i + 1))
-	done
+	wait_for heard
 	kill -TERM $pid
 	wait $pid 2>wait.err
 }

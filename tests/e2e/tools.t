@@ -117,6 +117,7 @@ is "$? $(lines err)" '74 1' 'a full disk: exit 74, and one line'
 is "$(lines out) $(lines err)" '1 0' 'a reader that goes away: silence'
 
 # A signal ends it between two records, and it dies of it, so that a shell's loop ends, too.
+is_full() { python3 -c 'import fcntl, sys, termios; assert int.from_bytes(fcntl.ioctl(3, termios.FIONREAD, bytes(4)), sys.byteorder) > 60000'; }
 # blocked SIGNAL COMMAND...: it gets the signal while its reader makes it wait. How it ended is in `status`, what it printed in `out`.
 blocked() {
 	sig=$1
@@ -125,8 +126,7 @@ blocked() {
 	mkfifo pipe
 	{ "$@" >pipe 2>err & echo $! >pid; wait $!; echo $? >status; } 2>/dev/null &
 	exec 3<pipe
-	until [ -s pid ]; do sleep 0.02; done
-	sleep 1
+	wait_for is_full
 	kill "-$sig" "$(cat pid)"
 	cat <&3 >out
 	exec 3<&-

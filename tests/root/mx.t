@@ -39,11 +39,8 @@ for i in 1 2; do
 	mkdir "s$i"
 	"$here/../e2e/smtp_server" --listen "192.0.2.$i:25" "$D/s$i" >"s$i.out" 2>"s$i.err" &
 done
-i=0
-while [ $i -lt 100 ] && ! { [ -e s1/port ] && [ -e s2/port ] && python3 -c 'import socket; socket.gethostbyname("mx1.example")' 2>resolve.err; }; do
-	sleep 0.1
-	i=$((i + 1))
-done
+all_answer() { [ -e s1/port ] && [ -e s2/port ] && python3 -c 'import socket; socket.gethostbyname("mx1.example")'; }
+wait_for all_answer
 
 gap() {	# gap CODE NAME DOMAIN [OPTION...]
 	want=$1 title=$2 domain=$3

@@ -131,11 +131,7 @@ mkfifo pipe
 "$BUILD/dedup-lda" -d joe -o log=stderr 7>leak <pipe 2>err &
 pid=$!
 exec 3>pipe
-tries=0
-until [ -d /home/joe/.dedup-lda ] || [ $tries -gt 500 ]; do
-	tries=$((tries + 1))
-	sleep 0.02
-done
+wait_for test -d /home/joe/.dedup-lda
 status() { sed -n "s/^$1:[	 ]*//p" /proc/$pid/status | tr '\t' ' ' | sed 's/ *$//'; }
 is "$(status Uid)" '60001 60001 60001 60001' 'all of its user ids are the user'
 is "$(status Gid)" '60001 60001 60001 60001' 'all of its group ids are the group'

@@ -11,11 +11,7 @@ if [ -z "$server" ] || [ ! -e "$BUILD/dedup-lda-redis" ]; then
 fi
 ln -s "$server" redis-server
 ./redis-server --port 0 --unixsocket "$D/socket" --unixsocketperm 777 --save '' --appendonly yes --appendfsync always --dir "$D" >redis.log 2>&1 &
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-	[ -S socket ] && break
-	sleep 0.2
-done
-[ -S socket ] || diag "$(cat redis.log)"
+wait_for test -S socket || diag "$(cat redis.log)"
 echo "ledger = 'redis+unix://$D/socket'" >/etc/dedup-lda.conf
 
 # Another name, and another home, for the number of joe.
