@@ -40,9 +40,12 @@ LINK ?= $(if $(and $(call archive,libdb),$(call archive,libcrypto),$(call archiv
 # A ledger in Redis needs hiredis. The plain agent never has it: for such a ledger it runs dedup-lda-redis, the same agent with it.
 WITH_REDIS ?= $(if $(shell $(PKG_CONFIG) --exists hiredis && echo yes),yes,no)
 
+# Which code lies where costs a delivery as much as what it does. Other linkers order nothing; LAYOUT= lets this one do as it likes.
+LAYOUT ?= $(if $(findstring GNU ld,$(shell $(CC) -Wl,--version 2>/dev/null)),-Wl$(comma)-T$(comma)lda/layout.ld)
+
 AGENT_PKGS = libconfuse libbsd libcrypto
 ifeq ($(LINK),static)
-AGENT_LINK = -static-pie
+AGENT_LINK = -static-pie $(LAYOUT)
 AGENT_LIBS = -ldb $(shell $(PKG_CONFIG) --static --libs $(AGENT_PKGS))
 LIBS = -Wl,-Bstatic $(AGENT_LIBS) -Wl,-Bdynamic $(REDIS_LIBS)
 GAP_LIBS = -Wl,-Bstatic -lssl $(AGENT_LIBS) -Wl,-Bdynamic
@@ -271,6 +274,18 @@ bench bench-ledger bench-slow:
 	$(MAKE) LINK=shared BUILD=$(BUILD)/shared all
 	BUILD=$(BUILD) tests/bench/run $(or $(patsubst bench-%,%,$(filter bench-%,$@)),compare)
 
+# The agent as the linker orders it by itself, with its map.
+$(BUILD)/tests/touched: tests/bench/touched.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $<
+
+## layout: lda/layout.ld anew, of what deliveries execute; on x86_64, with GNU ld
+layout:
+	tools/packages build bench
+	$(MAKE) BUILD=$(BUILD)/layout LINK=static LAYOUT=-Wl,-Map=$(BUILD)/layout/tests/dedup-lda.map $(BUILD)/layout/tests/touched $(BUILD)/layout/dedup-lda
+	BUILD=$(BUILD)/layout tests/run tests/bench/layout >$(BUILD)/layout.ld
+	mv $(BUILD)/layout.ld lda/layout.ld
+
 ## model: search the models of the protocols, each with what is wrong on purpose (minutes; about 1 GB)
 model:
 	tools/packages build model
@@ -369,4 +384,4 @@ help:
 
 FORCE:
 
-.PHONY: all FORCE tests objects portability analyze demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow coverage
+.PHONY: all FORCE tests objects portability analyze demo gap check browser crash fuzzers sanitize valgrind fuzz fuzz-controls units model lint install uninstall dist deb clean help peers-crash benches bench bench-ledger bench-slow layout coverage
