@@ -74,6 +74,16 @@ join_region(DB_ENV *env, char *path, size_t size, int *create, void **at)
 	return map_region(env, path, size, create, at);
 }
 
+/* In a recovery all of it is made anew, and nobody else is there. What an attempt that failed has left behind, without content, Berkeley DB
+ * would take for the work of a process that is about to fill it, and wait for that for seconds. */
+static int
+make_region(DB_ENV *env, char *path, size_t size, int *create, void **at)
+{
+	if (*create && unlink(path) == -1 && errno != ENOENT)
+		return errno;
+	return map_region(env, path, size, create, at);
+}
+
 /* Whoever opens few environments leaves them to the end of the process: to unmap shared memory before, the kernel has to interrupt every
  * processor on which the process ran. Whoever opens more would run out of addresses, on 32 bit after two thousand. */
 static int
@@ -101,6 +111,6 @@ bdb_os_prepare(bool recover)
 	if (ret == 0)
 		ret = db_env_set_func_exists(recover ? NULL : assume_existing);
 	if (ret == 0)
-		ret = db_env_set_func_region_map(recover ? map_region : join_region, unmap_region);
+		ret = db_env_set_func_region_map(recover ? make_region : join_region, unmap_region);
 	return ret;
 }

@@ -222,6 +222,17 @@ if can_trace; then
 			does duplicate "$error on $file: nothing is forgotten" <m
 		done
 	done
+	# Nor may what a recovery leaves behind that failed in its middle be waited for.
+	for nth in 1 2 3 4 5 6 7 8 9 10; do
+		rm -rf L trace.out
+		next
+		message "$number" >m
+		run="timeout 3 strace -o trace.out -e trace=getdents64 -e inject=getdents64:error=ENOMEM:when=$nth"
+		lda -o on-ledger-failure=defer <m
+		ok "no memory to read folder $nth: the recovery ends at once" test "$rc" -ne 124
+		run=
+		does '(delivered|duplicate)' "no memory to read folder $nth: and mail comes" <m
+	done
 else
 	skip 'a disk that fails' 'strace can not trace here'
 fi
