@@ -350,6 +350,15 @@ ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledge
 	return visit_range(ledger, &from, &to, &v, err);
 }
 
+/* 1: it was done; 0: the record was another one by then; -1 */
+static int
+was_in_time(enum store_result result)
+{
+	if (result == STORE_OK)
+		return 1;
+	return result == STORE_CONFLICT || result == STORE_ABSENT ? 0 : -1;
+}
+
 int
 ledger_forget(struct ledger *ledger, struct claim *claim, struct err *err)
 {
@@ -360,15 +369,7 @@ ledger_forget(struct ledger *ledger, struct claim *claim, struct err *err)
 	hand_over(ledger, &claim->event);
 	result = ledger->ops->remove(ledger->store, &claim->fp, &expected, err);
 	hand_over(ledger, NULL);
-	switch (result) {
-	case STORE_OK:
-		return 1;
-	case STORE_CONFLICT:
-	case STORE_ABSENT:
-		return 0;
-	default:
-		return -1;
-	}
+	return was_in_time(result);
 }
 
 int
@@ -417,15 +418,7 @@ ledger_restore(struct ledger *ledger, struct claim *claim, const struct record *
 	struct store_value ours;
 
 	ours.len = record_encode(record, ours.bytes);
-	switch (replace(ledger, claim, &ours, false, record->state == RECORD_PENDING, now, err)) {
-	case STORE_OK:
-		return 1;
-	case STORE_CONFLICT:
-	case STORE_ABSENT:
-		return 0;
-	default:
-		return -1;
-	}
+	return was_in_time(replace(ledger, claim, &ours, false, record->state == RECORD_PENDING, now, err));
 }
 
 struct kept {
