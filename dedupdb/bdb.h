@@ -25,7 +25,7 @@
 #include "fs.h"
 #include "store.h"
 
-#define BDB_MAGIC "DDLEDG4\n"	/* its digit grows with each change of the header */
+#define BDB_MAGIC "DDLEDG5\n"	/* its digit grows with each change of the header */
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
 #define BDB_REGIONS 8		/* of an environment; Berkeley DB makes three of them */

@@ -2,7 +2,6 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "bdb.h"
@@ -26,13 +25,29 @@ add_file(const struct bdb *b, const char *name, uint64_t *seal)
 	return true;
 }
 
+/* The files of an environment are numbered: this one's name ends in zeroes, as many as it has digits. */
+static bool
+add_numbered(const struct bdb *b, char *name, size_t len, uint32_t number, uint64_t *seal)
+{
+	for (; number > 0; number /= 10)
+		name[--len] = (char)('0' + number % 10);
+	return add_file(b, name, seal);
+}
+
+static bool
+add_region(const struct bdb *b, uint32_t number, uint64_t *seal)
+{
+	char name[] = "env/__db.000";
+
+	return add_numbered(b, name, sizeof(name) - 1, number, seal);
+}
+
 static bool
 add_log(const struct bdb *b, uint32_t number, uint64_t *seal)
 {
-	char name[32];
+	char name[] = "env/log.0000000000";
 
-	snprintf(name, sizeof(name), "env/log.%010u", number);
-	return add_file(b, name, seal);
+	return add_numbered(b, name, sizeof(name) - 1, number, seal);
 }
 
 /* The last log file, and the older ones: a recovery refuses a log that has lost its beginning, and what came since would go with it. */
@@ -52,14 +67,10 @@ uint64_t
 bdb_seal(const struct bdb *b, uint32_t *count)
 {
 	uint64_t seal = 0;
-	char name[32];
-	uint32_t i;
+	uint32_t i = 0;
 
-	for (i = 0; *count == 0 || i < *count; i++) {
-		snprintf(name, sizeof(name), "env/__db.%03u", i + 1);
-		if (!add_file(b, name, &seal))
-			break;
-	}
+	while (i < BDB_REGIONS && (*count == 0 || i < *count) && add_region(b, i + 1, &seal))
+		i++;
 	if (*count == 0)
 		*count = i;
 	return i == *count && add_file(b, "env/" BDB_FILE, &seal) && add_logs(b, &seal) ? seal : 0;

@@ -1,4 +1,5 @@
 /* Bytes with lengths, big-endian. */
+#include <endian.h>
 #include <string.h>
 
 #include "pack.h"
@@ -115,10 +116,15 @@ uint64_t
 pack_checksum(const void *bytes, size_t len)
 {
 	const unsigned char *p = bytes;
-	uint64_t sum = 0xcbf29ce484222325ULL;
-	size_t i;
+	uint64_t sum = 0xcbf29ce484222325ULL ^ len, word;
+	size_t n;
 
-	for (i = 0; i < len; i++)
-		sum = (sum ^ p[i]) * 0x100000001b3ULL;
+	for (; len > 0; p += n, len -= n) {
+		n = len < sizeof(word) ? len : sizeof(word);
+		word = 0;
+		memcpy(&word, p, n);
+		sum = (sum ^ le64toh(word)) * 0x9e3779b97f4a7c15ULL;
+		sum ^= sum >> 32;	/* a product's low bits know nothing of the high ones */
+	}
 	return sum;
 }

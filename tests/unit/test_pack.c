@@ -73,13 +73,32 @@ test_bad_input(void **state)
 	assert_true(u.bad);	/* too long */
 }
 
+/* The same for ever, since traces keep it, and another one for each bit and each length. */
+static void
+test_checksum(void **state)
+{
+	unsigned char bytes[19] = { 0 };
+	uint64_t sum = pack_checksum(bytes, sizeof(bytes));
+	size_t i;
+
+	(void)state;
+	assert_true(pack_checksum("mail.example.org", 16) == 0xc2a594baaf420617ULL);
+	for (i = 0; i < 8 * sizeof(bytes); i++) {
+		bytes[i / 8] ^= (unsigned char)(1 << i % 8);
+		assert_true(pack_checksum(bytes, sizeof(bytes)) != sum);
+		bytes[i / 8] ^= (unsigned char)(1 << i % 8);
+	}
+	for (i = 0; i < sizeof(bytes); i++)
+		assert_true(pack_checksum(bytes, i) != sum);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_too_small),
-		cmocka_unit_test(test_bad_input),
+		cmocka_unit_test(test_bad_input), cmocka_unit_test(test_checksum),
 	};
 
 	return cmocka_run_group_tests_name("pack", tests, NULL, NULL);
