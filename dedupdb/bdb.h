@@ -239,6 +239,13 @@ dbt_in(const void *data, size_t len)
 	return dbt;
 }
 
+/* Points into the library's memory until the handle or cursor is used again. A value of the largest size would take three pages of stack. */
+static inline DBT
+dbt_borrowed(void)
+{
+	return dbt_in(NULL, 0);
+}
+
 static inline DBT
 dbt_out(void *data, size_t size)
 {

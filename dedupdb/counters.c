@@ -95,30 +95,32 @@ remove_time(struct counters_span *spans, uint32_t *used, uint32_t t)
 void
 counters_add(struct counters *c, const void *value, size_t len)
 {
-	struct record record;
+	int64_t first;
+	int state = record_look(value, len, &first);
 
-	if (record_decode(&record, value, len) == -1) {
+	if (state == -1) {
 		c->damaged++;
 		return;
 	}
-	add_time(c->first, &c->first_spans, COUNTERS_FIRST, clamp(record.first));
-	if (record.state == RECORD_PENDING)
-		add_time(c->pending, &c->pending_spans, COUNTERS_PENDING, clamp(record.first));
+	add_time(c->first, &c->first_spans, COUNTERS_FIRST, clamp(first));
+	if (state == RECORD_PENDING)
+		add_time(c->pending, &c->pending_spans, COUNTERS_PENDING, clamp(first));
 }
 
 void
 counters_remove(struct counters *c, const void *value, size_t len)
 {
-	struct record record;
+	int64_t first;
+	int state = record_look(value, len, &first);
 
-	if (record_decode(&record, value, len) == -1) {
+	if (state == -1) {
 		if (c->damaged > 0)
 			c->damaged--;
 		return;
 	}
-	remove_time(c->first, &c->first_spans, clamp(record.first));
-	if (record.state == RECORD_PENDING)
-		remove_time(c->pending, &c->pending_spans, clamp(record.first));
+	remove_time(c->first, &c->first_spans, clamp(first));
+	if (state == RECORD_PENDING)
+		remove_time(c->pending, &c->pending_spans, clamp(first));
 }
 
 /* Of the spans that end before t. */

@@ -27,9 +27,9 @@ static bool
 is_expired(void *arg, const void *value, size_t len)
 {
 	const int64_t *oldest = arg;
-	struct record record;
+	int64_t first;
 
-	return record_decode(&record, value, len) == 0 && record.state == RECORD_DELIVERED && record.first < *oldest;
+	return record_look(value, len, &first) == RECORD_DELIVERED && first < *oldest;
 }
 
 static bool
@@ -117,18 +117,17 @@ static void
 claim_absent(struct claim *claim)
 {
 	claim->present = false;
-	claim->raw_len = 0;
+	claim->raw.len = 0;
 	claim->state = CLAIM_NEW;
 }
 
+/* What is in claim->raw has been read. */
 static void
-claim_value(struct claim *claim, const struct ledger *ledger, const struct store_value *value, int64_t now)
+claim_read(struct claim *claim, const struct ledger *ledger, int64_t now)
 {
 	claim->present = true;
-	claim->raw_len = value->len;
-	memcpy(claim->raw, value->bytes, value->len);
 	claim->state = CLAIM_NEW;
-	if (record_decode(&claim->record, value->bytes, value->len) == -1)
+	if (record_decode(&claim->record, claim->raw.bytes, claim->raw.len) == -1)
 		memset(&claim->record, 0, sizeof(claim->record));	/* not ours to understand: deliver, and replace it */
 	else if (claim->record.state == RECORD_PENDING)
 		claim->state = CLAIM_PENDING;
@@ -137,42 +136,38 @@ claim_value(struct claim *claim, const struct ledger *ledger, const struct store
 }
 
 static void
-claim_raw(const struct claim *claim, struct store_value *value)
+claim_value(struct claim *claim, const struct ledger *ledger, const struct store_value *value, int64_t now)
 {
-	value->len = claim->raw_len;
-	memcpy(value->bytes, claim->raw, claim->raw_len);
+	claim->raw.len = value->len;
+	memcpy(claim->raw.bytes, value->bytes, value->len);
+	claim_read(claim, ledger, now);
 }
 
 int
 ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, struct claim *claim, struct err *err)
 {
-	struct store_value value;
+	enum store_result result;
 
 	claim->fp = *fp;
 	claim->event = NULL;
-	claim_absent(claim);
-	switch (ledger->ops->get(ledger->store, fp, &value, err)) {
-	case STORE_OK:
-		claim_value(claim, ledger, &value, now);
-		/* Whoever decided may still wait for the disk, and nobody may publish before it is durable (I1). */
-		return claim->state == CLAIM_PENDING ? ledger->ops->sync(ledger->store, err) : 0;
-	case STORE_ABSENT:
-		return 0;
-	default:
-		return -1;
+	result = ledger->ops->get(ledger->store, fp, &claim->raw, err);
+	if (result != STORE_OK) {
+		claim_absent(claim);
+		return result == STORE_ABSENT ? 0 : -1;
 	}
+	claim_read(claim, ledger, now);
+	/* Whoever decided may still wait for the disk, and nobody may publish before it is durable (I1). */
+	return claim->state == CLAIM_PENDING ? ledger->ops->sync(ledger->store, err) : 0;
 }
 
 /* A commit failed half-way. Only the store can say what became of it. */
 static int
 read_again(struct ledger *ledger, struct claim *claim, const struct store_value *ours, int64_t now, struct err *err)
 {
-	struct store_value value;
-
-	switch (ledger->ops->get(ledger->store, &claim->fp, &value, NULL)) {
+	switch (ledger->ops->get(ledger->store, &claim->fp, &claim->raw, NULL)) {
 	case STORE_OK:
-		claim_value(claim, ledger, &value, now);
-		if (value.len != ours->len || memcmp(value.bytes, ours->bytes, ours->len) != 0)
+		claim_read(claim, ledger, now);
+		if (claim->raw.len != ours->len || memcmp(claim->raw.bytes, ours->bytes, ours->len) != 0)
 			return 0;
 		if (ledger->ops->sync(ledger->store, err) == 0) {	/* it may have been the sync that failed (I1) */
 			claim->state = CLAIM_WON;
@@ -183,6 +178,7 @@ read_again(struct ledger *ledger, struct claim *claim, const struct store_value 
 		claim_absent(claim);
 		return 0;
 	default:
+		claim_absent(claim);
 		break;
 	}
 	claim->state = CLAIM_UNDECIDED;
@@ -193,13 +189,11 @@ read_again(struct ledger *ledger, struct claim *claim, const struct store_value 
 static enum store_result
 replace(struct ledger *ledger, struct claim *claim, const struct store_value *ours, bool durable, bool pending, int64_t now, struct err *err)
 {
-	struct store_value expected, there;
-	enum store_result result;
+	const struct store_value *expected = claim->present ? &claim->raw : NULL;
+	enum store_result result = ledger->ops->put(ledger->store, &claim->fp, expected, ours, durable, pending, &claim->raw, err);
 
-	claim_raw(claim, &expected);
-	result = ledger->ops->put(ledger->store, &claim->fp, claim->present ? &expected : NULL, ours, durable, pending, &there, err);
 	if (result == STORE_CONFLICT)
-		claim_value(claim, ledger, &there, now);
+		claim_read(claim, ledger, now);
 	else if (result == STORE_ABSENT)
 		claim_absent(claim);
 	return result;
@@ -209,16 +203,16 @@ int
 ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *intent, const struct trace *trace, int64_t now,
     struct err *err)
 {
-	struct record record = { .state = RECORD_PENDING, .first = now, .decided = now };
+	struct record *record = &claim->record;
 	struct store_value ours;
 
-	if (claim->present && claim->state == CLAIM_PENDING)
-		record.first = claim->record.first;	/* the window counts from the first decision */
-	record.intent.len = intent->len;
-	memcpy(record.intent.bytes, intent->bytes, intent->len);
+	/* the window counts from the first decision */
+	record_begin(record, RECORD_PENDING, claim->present && claim->state == CLAIM_PENDING ? record->first : now, now);
+	record->intent.len = intent->len;
+	memcpy(record->intent.bytes, intent->bytes, intent->len);
 	if (trace != NULL)
-		record.trace_len = trace_encode(trace, record.trace);
-	ours.len = record_encode(&record, ours.bytes);
+		record->trace_len = trace_encode(trace, record->trace);
+	ours.len = record_encode(record, ours.bytes);
 	switch (replace(ledger, claim, &ours, true, true, now, err)) {
 	case STORE_OK:
 		claim_value(claim, ledger, &ours, now);
@@ -238,16 +232,14 @@ ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *i
 int
 ledger_delivered(struct ledger *ledger, struct claim *claim, bool durable, struct err *err)
 {
-	struct record record = claim->record;
-	struct store_value ours, expected, there;
+	struct store_value ours;
 	enum store_result result;
 
-	record.state = RECORD_DELIVERED;
-	record.intent.len = 0;	/* nobody needs it any more, and it tells paths */
-	ours.len = record_encode(&record, ours.bytes);
-	claim_raw(claim, &expected);
+	claim->record.state = RECORD_DELIVERED;
+	claim->record.intent.len = 0;	/* nobody needs it any more, and it tells paths */
+	ours.len = record_encode(&claim->record, ours.bytes);
 	hand_over(ledger, &claim->event);
-	result = ledger->ops->put(ledger->store, &claim->fp, &expected, &ours, durable, false, &there, err);
+	result = ledger->ops->put(ledger->store, &claim->fp, &claim->raw, &ours, durable, false, NULL, err);
 	hand_over(ledger, NULL);
 	switch (result) {
 	case STORE_OK:
@@ -362,12 +354,10 @@ was_in_time(enum store_result result)
 int
 ledger_forget(struct ledger *ledger, struct claim *claim, struct err *err)
 {
-	struct store_value expected;
 	enum store_result result;
 
-	claim_raw(claim, &expected);
 	hand_over(ledger, &claim->event);
-	result = ledger->ops->remove(ledger->store, &claim->fp, &expected, err);
+	result = ledger->ops->remove(ledger->store, &claim->fp, &claim->raw, err);
 	hand_over(ledger, NULL);
 	return was_in_time(result);
 }
@@ -390,9 +380,10 @@ static void
 import_item(void *arg, size_t i, struct fingerprint *key, struct store_value *value)
 {
 	const struct import *import = arg;
-	struct record record = { .state = RECORD_DELIVERED, .flags = RECORD_IMPORTED, .first = import->items[i].first,
-		.decided = import->now };
+	struct record record;
 
+	record_begin(&record, RECORD_DELIVERED, import->items[i].first, import->now);
+	record.flags = RECORD_IMPORTED;
 	*key = import->items[i].fp;
 	value->len = record_encode(&record, value->bytes);
 }

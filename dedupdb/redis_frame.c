@@ -73,13 +73,12 @@ redis_frames_each(const void *all, size_t len, const struct fingerprint *prefix,
 uint32_t
 redis_expiry(const struct redis *r, const struct store_value *value, bool pending, int64_t now)
 {
-	struct record record;
-	int64_t first = now, until;
+	int64_t first, until;
 
 	if (pending)
 		return 0;
-	if (record_decode(&record, value->bytes, value->len) == 0 && record.first < now)
-		first = record.first;
+	if (record_look(value->bytes, value->len, &first) == -1 || first > now)
+		first = now;
 	until = (first + r->window > now ? first + r->window : now) + REDIS_MARGIN;
 	return until > UINT32_MAX ? UINT32_MAX : (uint32_t)until;
 }

@@ -263,11 +263,11 @@ redis_hint_make(struct redis_hint *hint, const struct fingerprint *key, bool pen
 static int
 get_pending(struct store *store, const struct fingerprint *key, struct store_value *value, struct err *err)
 {
-	struct record record;
+	int64_t first;
 	enum store_result result = redis_get(store, key, value, err);
 
 	if (result == STORE_OK)
-		return record_decode(&record, value->bytes, value->len) == -1 || record.state == RECORD_PENDING;
+		return record_look(value->bytes, value->len, &first) != RECORD_DELIVERED;
 	return result == STORE_ABSENT ? 0 : -1;
 }
 

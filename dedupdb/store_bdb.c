@@ -84,20 +84,27 @@ bdb_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
 	return 0;
 }
 
-/* Values and keys that are longer than ours were never written by us. */
+/* What is there, borrowed. Values that are longer than ours were never written by us. */
 static enum store_result
-read_value(struct bdb *b, DB_TXN *txn, const struct fingerprint *key, struct store_value *value, struct err *err)
+look_up(struct bdb *b, DB_TXN *txn, const struct fingerprint *key, DBT *there, struct err *err)
 {
 	DBT k = dbt_in(key->bytes, sizeof(key->bytes));
-	DBT v = dbt_out(value->bytes, sizeof(value->bytes));
-	int ret = b->db->get(b->db, txn, &k, &v, 0);
+	int ret;
 
+	*there = dbt_borrowed();
+	ret = b->db->get(b->db, txn, &k, there, 0);
 	if (ret == DB_NOTFOUND)
 		return STORE_ABSENT;
-	if (ret != 0)
-		return bdb_fail(b, "get", ret, err);
-	value->len = v.size;
-	return STORE_OK;
+	if (ret == 0 && there->size > RECORD_MAX)
+		ret = DB_BUFFER_SMALL;
+	return ret == 0 ? STORE_OK : bdb_fail(b, "get", ret, err);
+}
+
+static void
+take_value(struct store_value *value, const DBT *there)
+{
+	value->len = there->size;
+	memcpy(value->bytes, there->data, there->size);
 }
 
 struct get {
@@ -110,8 +117,11 @@ static enum store_result
 work_get(struct bdb *b, void *arg, struct err *err)
 {
 	struct get *get = arg;
-	enum store_result result = read_value(b, NULL, get->key, get->value, err);
+	DBT there;
+	enum store_result result = look_up(b, NULL, get->key, &there, err);
 
+	if (result == STORE_OK)
+		take_value(get->value, &there);
 	b->closing = result == STORE_OK && !b->many;
 	return result;
 }
@@ -137,17 +147,17 @@ struct change {
 static enum store_result
 compare(struct bdb *b, DB_TXN *txn, const struct change *c, struct err *err)
 {
-	struct store_value there;
-	enum store_result result = read_value(b, txn, c->key, &there, err);
+	DBT there;
+	enum store_result result = look_up(b, txn, c->key, &there, err);
 
 	if (result == STORE_ABSENT)
 		return c->expected == NULL ? STORE_OK : STORE_ABSENT;
 	if (result != STORE_OK)
 		return result;
-	if (c->expected != NULL && there.len == c->expected->len && memcmp(there.bytes, c->expected->bytes, there.len) == 0)
+	if (c->expected != NULL && there.size == c->expected->len && memcmp(there.data, c->expected->bytes, there.size) == 0)
 		return STORE_OK;
 	if (c->now != NULL)
-		*c->now = there;
+		take_value(c->now, &there);
 	return STORE_CONFLICT;
 }
 
@@ -178,8 +188,7 @@ static int
 turn_hand(struct bdb *b, DB_TXN *txn, struct bdb_counters *counters)
 {
 	unsigned char key[FINGERPRINT_BYTES];
-	struct store_value value;
-	DBT k = dbt_out(key, sizeof(key)), v = dbt_out(value.bytes, sizeof(value.bytes));
+	DBT k = dbt_out(key, sizeof(key)), v = dbt_borrowed();
 	DBC *cursor;
 	int i, r, ret = b->db->cursor(b->db, txn, &cursor, 0);
 
@@ -189,8 +198,8 @@ turn_hand(struct bdb *b, DB_TXN *txn, struct bdb_counters *counters)
 	k.size = sizeof(key);
 	ret = cursor->get(cursor, &k, &v, DB_SET_RANGE);
 	for (i = 0; ret == 0 && i < HAND_STEPS; i++) {
-		if (b->expired(b->expired_arg, value.bytes, v.size)) {
-			bdb_counters_remove(counters, key, value.bytes, v.size);
+		if (b->expired(b->expired_arg, v.data, v.size)) {
+			bdb_counters_remove(counters, key, v.data, v.size);
 			ret = cursor->del(cursor, 0);
 		}
 		if (ret == 0)

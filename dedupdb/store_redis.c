@@ -177,9 +177,9 @@ redis_put_read(const struct redis_node *node, const redisReply *reply, struct st
 static void
 mend_hint(struct redis *r, const struct fingerprint *key, bool pending, const struct store_value *there)
 {
-	struct record record;
+	int64_t first;
 
-	if (!pending && record_decode(&record, there->bytes, there->len) == 0 && record.state == RECORD_PENDING)
+	if (!pending && record_look(there->bytes, there->len, &first) == RECORD_PENDING)
 		redis_hint(r, key, true);
 }
 
@@ -187,6 +187,7 @@ static enum store_result
 change(struct redis *r, const struct fingerprint *key, const struct store_value *expected, const struct store_value *value, bool durable,
     bool pending, struct store_value *now, struct err *err)
 {
+	struct store_value there;
 	enum store_result result;
 	redisReply *reply;
 	struct redis_put p;
@@ -201,6 +202,8 @@ change(struct redis *r, const struct fingerprint *key, const struct store_value 
 	case REDIS_DONE:
 		break;
 	}
+	if (now == NULL)
+		now = &there;
 	result = redis_put_read(r->last, reply, now, err);
 	freeReplyObject(reply);
 	if (result == STORE_CONFLICT)
@@ -222,8 +225,7 @@ redis_put(struct store *store, const struct fingerprint *key, const struct store
 enum store_result
 redis_remove(struct store *store, const struct fingerprint *key, const struct store_value *expected, struct err *err)
 {
-	struct store_value there;
-	enum store_result result = change(redis_of(store), key, expected, NULL, false, false, &there, err);
+	enum store_result result = change(redis_of(store), key, expected, NULL, false, false, NULL, err);
 
 	if (result == STORE_OK && store->event != NULL)
 		redis_note(store, store->event);

@@ -56,18 +56,23 @@ enum claim_state {
 	CLAIM_UNDECIDED		/* the commit failed half-way: our intent may be decided. Never remove the stage; publish it or exit 75 */
 };
 
+/* An encoded record, as a store keeps it. */
+struct store_value {
+	size_t len;
+	unsigned char bytes[RECORD_MAX];
+};
+
 /* One message's way through the ledger. The caller provides it, zeroed; nothing needs to be freed. */
 struct claim {
 	enum claim_state state;
 	struct fingerprint fp;
 	bool attempted;		/* a commit of ours failed half-way: its stage is never removed, whatever was read since */
 	bool present;		/* raw holds a record as it was read: what a replacement is compared with */
-	struct record record;	/* decoded; valid when present and whole */
 	/* Set by the caller after the look-up: what ledger_delivered() or ledger_forget() write down if they succeed. Borrowed until
 	 * then; NULL: nothing. */
 	const struct event *event;
-	size_t raw_len;
-	unsigned char raw[RECORD_MAX];
+	struct record record;	/* decoded; valid when present and whole */
+	struct store_value raw;
 };
 
 /* Has this program what it takes to use such a ledger? */
@@ -90,16 +95,17 @@ int ledger_prepare(struct ledger *ledger, struct ledger_needs *needs, struct err
 /* Look fp up: fills claim. Returns 0, or -1: the ledger can't be used now. */
 int ledger_claim(struct ledger *ledger, const struct fingerprint *fp, int64_t now, struct claim *claim, struct err *err);
 
-/* Put a pending record with this intent, and the trace of the copy that it is (NULL: none), where the claim saw none, an expired one, or
- * the pending one it holds (compare-and-swap).
+/* Put a pending record with this intent (not the claim's own), and the trace of the copy that it is (NULL: none), where the claim saw
+ * none, an expired one, or the pending one it holds (compare-and-swap).
  * Returns 0: claim->state says what is true now: CLAIM_WON, or the winner's CLAIM_PENDING or CLAIM_DUPLICATE; CLAIM_NEW means that
  * the record changed back to absent or expired: decide again. Returns -1: with claim->state CLAIM_UNDECIDED the intent may be
- * decided, with any other nothing was written. */
+ * decided, with any other nothing was written; claim->record is ours in either case. */
 int ledger_decide(struct ledger *ledger, struct claim *claim, const struct intent *intent, const struct trace *trace, int64_t now,
     struct err *err);
 
 /* Mark the claimed record delivered; call it only after the publication is durable (I6). durable: survive power loss too. Returns 0
- * (also when somebody else marked it first), or -1: the record stays pending. */
+ * (also when somebody else marked it first), or -1: the record stays pending. The claim is used up: its record has no
+ * intent any more. */
 int ledger_delivered(struct ledger *ledger, struct claim *claim, bool durable, struct err *err);
 
 /* Write down what changes no record; EVENT_DUPLICATE is counted as well, EVENT_UNRECORDED does without the database and waits for

@@ -25,12 +25,12 @@ struct judgement {
 	bool passed;			/* set by the caller: the pending record of fp has been settled, and proves nothing */
 
 	/* the answer */
-	struct claim claim;		/* of fp, or of a separate copy */
-	bool separate;			/* of own, or of another separate copy of which this one is proved to be a copy */
+	bool separate;			/* the claim is of own, or of another separate copy of which this one is proved to be a copy */
 	bool compared;			/* what follows is valid: there was a record to compare with */
 	struct verdict verdict;
 	int64_t first;			/* s since 1970: when that other copy was decided, */
 	int64_t age;			/* s ago */
+	struct claim claim;		/* of fp, or of a separate copy */
 };
 
 /* Fields that a message must keep for this (identify's `also`). */

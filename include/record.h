@@ -36,15 +36,20 @@ struct record {
 	uint16_t flags;		/* enum record_flag; unknown ones are kept as read */
 	int64_t first;		/* seconds since 1970: the first decision; the window counts from here */
 	int64_t decided;	/* seconds since 1970: when this intent was decided */
-	struct intent intent;	/* empty once delivered */
 	size_t trace_len;
 	unsigned char trace[TRACE_MAX];
+	struct intent intent;	/* empty once delivered */
 };
+
+/* A record with neither intent nor trace. */
+void record_begin(struct record *record, enum record_state state, int64_t first, int64_t decided);
 
 /* Encode into buf (RECORD_MAX bytes); returns the length. */
 size_t record_encode(const struct record *record, unsigned char *buf);
 /* Returns 0, or -1 for bytes that are no record of a version we know. */
 int record_decode(struct record *record, const void *buf, size_t len);
+/* The same check without decoding all of it: returns its enum record_state, and when it was first decided, or -1. */
+int record_look(const void *buf, size_t len, int64_t *first);
 
 /* Seconds since the first decision; never negative. */
 int64_t record_age(const struct record *record, int64_t now);

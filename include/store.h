@@ -20,11 +20,6 @@ enum store_result {
 	STORE_UNDECIDED		/* the change was attempted and may or may not be there */
 };
 
-struct store_value {
-	size_t len;
-	unsigned char bytes[RECORD_MAX];
-};
-
 /* May this value be dropped when the store tidies up by itself? */
 typedef bool store_expired(void *arg, const void *value, size_t len);
 
@@ -61,8 +56,8 @@ struct store_ops {
 	/* STORE_OK, STORE_ABSENT or STORE_FAILED */
 	enum store_result (*get)(struct store *, const struct fingerprint *, struct store_value *value, struct err *);
 	/* Put value if expected (NULL: absence) is what is there, else STORE_CONFLICT (or STORE_ABSENT: expected something, nothing is
-	 * there). durable: STORE_OK only after it survives power loss. `pending` says whether the value is an unfinished one, for
-	 * recent_pending. An insert may drop a few expired values. */
+	 * there). `now` may be `expected`, or NULL. durable: STORE_OK only after it survives power loss. `pending` says whether the
+	 * value is an unfinished one, for recent_pending. An insert may drop a few expired values. */
 	enum store_result (*put)(struct store *, const struct fingerprint *, const struct store_value *expected,
 	    const struct store_value *value, bool durable, bool pending, struct store_value *now, struct err *);
 	/* What was put before, by whoever, survives power loss when this returns 0. A durable put becomes visible to others before it

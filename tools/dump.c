@@ -46,7 +46,7 @@ dump_record(const struct claim *claim)
 	printf("{\"fingerprint\":\"%s\",\"state\":", hex);
 	if (r->state != RECORD_PENDING && r->state != RECORD_DELIVERED) {
 		fputs("\"damaged\"", stdout);
-		print_bytes("raw", claim->raw, claim->raw_len);
+		print_bytes("raw", claim->raw.bytes, claim->raw.len);
 	} else {
 		printf("\"%s\",\"first\":%lld,\"decided\":%lld,\"flags\":%u", r->state == RECORD_PENDING ? "pending" : "delivered",
 		    (long long)r->first, (long long)r->decided, (unsigned)r->flags);

@@ -123,10 +123,14 @@ check_record(const uint8_t *p, size_t len)
 {
 	static struct record r, s;
 	static unsigned char again[RECORD_MAX];
-	int64_t age;
+	int64_t age, first;
+	int state = record_look(p, len, &first);
 
-	if (record_decode(&r, p, len) == -1)
+	if (record_decode(&r, p, len) == -1) {
+		must(state == -1);
 		return;
+	}
+	must(state == (int)r.state && first == r.first);
 	must(r.state == RECORD_PENDING || r.state == RECORD_DELIVERED);
 	must(r.intent.len <= INTENT_MAX && r.trace_len <= TRACE_MAX);
 	must(same_bytes(again, record_encode(&r, again), p, len));

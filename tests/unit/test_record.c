@@ -43,11 +43,14 @@ static int
 decode(struct record *r, const unsigned char *buf, size_t len)
 {
 	unsigned char *copy = malloc(len + (len == 0));
+	int64_t first;
 	int ret;
 
 	assert_non_null(copy);
 	memcpy(copy, buf, len);
 	ret = record_decode(r, copy, len);
+	assert_int_equal(record_look(copy, len, &first), ret == -1 ? -1 : (int)r->state);
+	assert_true(ret == -1 || first == r->first);
 	free(copy);
 	return ret;
 }
