@@ -185,7 +185,6 @@ put_json(struct text *t, const struct log_line *line)
 	const char *p;
 	size_t i;
 
-	put(t, "{");
 	for (i = 0; i < line->len; i++) {
 		put(t, i > 0 ? ",\"" : "\"");
 		put(t, line->pairs[i].key);
@@ -196,36 +195,37 @@ put_json(struct text *t, const struct log_line *line)
 		}
 		put(t, line->pairs[i].number ? "" : "\"");
 	}
-	put(t, "}");
 }
 
+/* stamp: what comes before the line; or NULL. */
 static void
-format(struct text *t, const struct log *log, const struct log_line *line)
+format(struct text *t, const struct log *log, const struct log_line *stamp, const struct log_line *line)
 {
+	void (*put_pairs)(struct text *, const struct log_line *) = log->json ? put_json : put_text;
+
 	t->len = 0;
-	if (log->json)
-		put_json(t, line);
-	else
-		put_text(t, line);
+	put(t, log->json ? "{" : "");
+	if (stamp != NULL)
+		put_pairs(t, stamp);
+	if (stamp != NULL && line->len > 0)
+		put(t, log->json ? "," : " ");
+	put_pairs(t, line);
+	put(t, log->json ? "}" : "");
 }
 
 /* Files have no syslogd that would say when and who. */
 static void
 write_file(struct log *log, const struct log_line *line)
 {
-	struct log_line dated;
+	struct log_line stamp;
 	struct text t;
 	char now[CLOCK_TEXT];
-	size_t n;
 
-	dated.len = 0;
+	stamp.len = 0;
 	clock_text(now, clock_now());
-	log_add(&dated, "time", now);
-	log_add_number(&dated, "pid", (long long)getpid());
-	n = line->len < LOG_PAIRS_MAX - dated.len ? line->len : LOG_PAIRS_MAX - dated.len;
-	memcpy(dated.pairs + dated.len, line->pairs, n * sizeof(line->pairs[0]));
-	dated.len += n;
-	format(&t, log, &dated);
+	log_add(&stamp, "time", now);
+	log_add_number(&stamp, "pid", (long long)getpid());
+	format(&t, log, &stamp, line);
 	put(&t, "\n");
 	(void)!write(log->fd, t.bytes, t.len);	/* one call: lines of parallel deliveries do not mix */
 }
@@ -249,7 +249,7 @@ log_write(struct log *log, const struct log_line *line, bool warning)
 		write_file(log, line);
 	if (!log->verbose && !log->syslog)
 		return;
-	format(&t, log, line);
+	format(&t, log, NULL, line);
 	t.bytes[t.len] = '\0';
 	if (log->verbose)
 		queue(log, &t);
@@ -277,6 +277,6 @@ log_detail(struct log *log, const char *text)
 		return;
 	line.len = 0;
 	log_add(&line, "notice", text);
-	format(&t, log, &line);
+	format(&t, log, NULL, &line);
 	queue(log, &t);
 }

@@ -27,8 +27,6 @@ struct work {
 	struct fingerprint fp;
 	bool known;			/* fp is valid: the message can be recorded */
 	struct err no_ledger;		/* why it can't be used, or STATUS_OK */
-	struct judgement judged;	/* what the ledger says of it; once there is a fingerprint and a ledger */
-	struct intent intent;
 	struct event event;
 	bool locked, staged;
 	bool retried;			/* a hand-over had been begun before, and nobody knows how it ended */
@@ -36,6 +34,10 @@ struct work {
 	const char *action;
 	const char *trouble;		/* why the ledger was left out of it; NULL: it was not */
 	char trouble_text[ERR_TEXT];
+
+	/* large: work_new() leaves the bytes of a record and an intent as they are */
+	struct judgement judged;	/* what the ledger says of it; once there is a fingerprint and a ledger */
+	struct intent intent;
 };
 
 struct head_options work_head_options(const struct delivery *d);
