@@ -9,12 +9,13 @@
 . "${0%/*}/../e2e/tap.sh"
 : "${SEED:=$(date +%s)}" "${CRASH:=quick}" "${SHARE:=1/1}" "${JOBS:=2}"
 export BUILD
-# The helpers print what they find, when they find it. A scene that was wrong has that as its last word.
+# The helpers print what they find, when they find it: on standard error, since prove(1) keeps what it is told until the end, which is hours
+# away. A scene that was wrong has that as its last word.
 plays() {	# plays NAME COMMAND...
 	what=$1
 	shift
-	[ "$CRASH" != full ] || echo "# $(date -u +%H:%M:%S) UTC: $what"
-	{ "$@" 2>&1; echo $? >rc; } | tee played | sed -u 's/^\([^#]\)/# \1/'
+	[ "$CRASH" != full ] || echo "# $(date -u +%H:%M:%S) UTC: $what" >&2
+	{ "$@" 2>&1; echo $? >rc; } | tee played | sed -u 's/^\([^#]\)/# \1/' >&2
 	rc=$(cat rc)
 	if grep -q '^SKIP' played; then
 		skip "$what" "$(sed -n 's/^SKIP: //p' played)"
