@@ -21,6 +21,7 @@
 #define EXEC 4
 #define FREE 10		/* from here on none of them is in the way */
 #define NOT_RUN 127
+#define READS 16	/* of 4096 bytes */
 #define LOOK_MS 20	/* how often to look whether it has ended, where the kernel does not say */
 
 struct child {
@@ -277,13 +278,15 @@ keep_output(struct child *c, const char *p, size_t len)
 	}
 }
 
+/* As much as a pipe holds: what it has started may write for ever, and the deadline is elsewhere. */
 static void
 read_output(struct child *c)
 {
 	char buf[4096];
 	ssize_t n;
+	int i;
 
-	while (c->out != -1) {
+	for (i = 0; c->out != -1 && i < READS; i++) {
 		n = read(c->out, buf, sizeof(buf));
 		if (n > 0)
 			keep_output(c, buf, (size_t)n);

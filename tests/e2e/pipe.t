@@ -153,6 +153,8 @@ command '(sleep 30 & echo $! >$G/left)'
 exits 0 'even with our pipes in its hands' <in
 kill "$(cat G/left)" 2>kill.err
 result $? 'it still ran'
+command 'yes &'
+exits 0 'and writing to them for ever' -o time-limit=20s <in
 # The whole group is killed at the time limit.
 command 'sleep 60 & echo $! >$G/left' 'wait'
 exits 75 'the time limit' -o time-limit=3s <m
