@@ -32,7 +32,8 @@ work_act(struct work *w, enum event_kind kind)
 	event_begin(&w->event, kind, &w->fp, clock_now());
 	if (id != NULL)
 		event_message_id(&w->event, id->value, id->len);
-	w->event.first = w->judged.claim.record.first;
+	if (kind != EVENT_UNRECORDED)	/* else perhaps no record was ever read */
+		w->event.first = w->judged.claim.record.first;
 	w->event.size = message_size(w->message);
 	if (folder != NULL)
 		strlcpy(w->event.place, folder, sizeof(w->event.place));

@@ -149,6 +149,7 @@ if can_trace; then
 		run=
 		ok "$words: EIO: the log says so" grep -q ' ledger=' log
 		actions unrecorded "$words: EIO" "<$words@example.org>"
+		json '["first" in e for m in d["messages"] for e in m["events"]]' '[False]' "$words: EIO: nothing is told of a first copy"
 	done <<-EOF
 		openat ledger.db look-up
 		fsync,fdatasync log.0000000001 decision
