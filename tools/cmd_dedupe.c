@@ -11,13 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "dedupe.h"
 #include "digest.h"
 #include "fs.h"
 #include "mailbox_reader.h"
+#include "special_folder.h"
 
 /* --- what a message is --- */
 
@@ -80,23 +80,6 @@ struct reading {
 	int root;
 };
 
-/* What lies there is no copy of what is elsewhere: it was sent, is being written, or was thrown away on purpose. */
-static bool
-is_special(const char *folder)
-{
-	static const char *const names[] = { "Sent", "Sent Messages", "Sent Items", "Sent Mail", "Drafts", "Templates", "Outbox", "Trash",
-		"Deleted Messages", "Deleted Items", "Junk", "Junk E-mail", "Spam" };
-	size_t i, len;
-
-	if (strncasecmp(folder, "INBOX.", 6) == 0)
-		folder += 6;
-	len = strcspn(folder, ".");
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i]) == len && strncasecmp(folder, names[i], len) == 0)
-			return true;
-	return false;
-}
-
 /* It may be the same folder under another name, in which every message is a copy of itself; or another mailbox's. */
 static bool
 is_link(int root, const char *folder)
@@ -117,7 +100,8 @@ wanted(void *arg, const char *folder)
 		return true;
 	if (strcmp(folder, ASIDE_FOLDER) == 0 || r->d->folders == FOLDERS_INBOX || is_link(r->root, folder))
 		return false;
-	return r->d->folders == FOLDERS_EACH || !is_special(folder);
+	/* What lies there is no copy of what is elsewhere: it was sent, is being written, or was thrown away on purpose. */
+	return r->d->folders == FOLDERS_EACH || (!special_folder(folder) && !unwanted_folder(folder));
 }
 
 /* The folder's number; they come one after the other. */

@@ -135,8 +135,10 @@ is "$(ls M/.Duplicates/cur)" 1790000001.h:2,S 'the other one is aside'
 
 # folders
 rm -rf M
-maildir M M/.Trash M/.Sent.2026 M/.Work M/.Play M/.Duplicates
-msg a one >M/.Trash/cur/1790000001.h:2,S
+maildir M M/.Trash M/.Deleted M/.Junk M/.Sent.2026 M/.Work M/.Play M/.Duplicates
+for folder in Trash Deleted Junk; do
+	msg a "$folder" >"M/.$folder/cur/1790000001.h:2,S"
+done
 msg a two >M/cur/1790000002.h:2,
 msg a three >M/.Sent.2026/cur/1790000003.h:2,S
 msg b one >M/.Work/cur/1790000004.h:2,Sa
@@ -144,7 +146,7 @@ msg b two >M/.Play/cur/1790000005.h:2,Fa
 msg b three >M/.Duplicates/cur/1790000000.h:2,
 gives 0 'across' dedupe --apply --folders=across --json M
 schema 'JSON of what was moved: as in dedupe.json'
-ok 'what is in the trash is no copy' test -e M/cur/1790000002.h:2,
+ok 'what is in the trash, deleted or unwanted, is no copy' test -e M/cur/1790000002.h:2,
 ok 'nor what was sent' test -e M/.Sent.2026/cur/1790000003.h:2,S
 ok 'the oldest stays; another folder has other keywords' test -e M/.Work/cur/1790000004.h:2,FSa
 ok 'the other one is aside, what lies there is not looked at' test -e M/.Duplicates/cur/1790000005.h:2,Fa

@@ -264,6 +264,7 @@ test_special(void **state)
 {
 	(void)state;
 	assert_true(special_folder("Sent") && special_folder("INBOX.drafts") && special_folder("Sent.2025") && special_folder("sent-mail"));
+	assert_true(unwanted_folder("Junk") && unwanted_folder("INBOX.spam") && !unwanted_folder("Trash") && !unwanted_folder(""));
 	assert_false(special_folder("") || special_folder("Sentinel") || special_folder("lists.sentry") || special_folder("Junk"));
 }
 
