@@ -75,9 +75,9 @@ if [ "$CRASH" = full ]; then
 	plays 'LMTP server, every system call of a worker fails' "$BUILD/tests/lmtpd_fault" -j "$JOBS" -S "$SHARE" "$D"
 	plays 'the power is cut anywhere' "$BUILD/tests/power" -j "$JOBS" -S "$SHARE" -r "$SEED" "$D"
 	plays 'the ledger is damaged in every way' "$BUILD/tests/damage" -j "$JOBS" -S "$SHARE" -s "$SEED" "$D"
-	for n in 1 2 3; do
-		plays "storm $n on a Maildir" "$BUILD/tests/storm" -s "$((SEED + n))" 60 "$D"
-		plays "storm $n on an mbox" "$BUILD/tests/storm" -k mbox -s "$((SEED + n))" 60 "$D"
+	for round in 1 2 3; do
+		plays "storm $round on a Maildir" "$BUILD/tests/storm" -s "$((SEED + round))" 60 "$D"
+		plays "storm $round on an mbox" "$BUILD/tests/storm" -k mbox -s "$((SEED + round))" 60 "$D"
 	done
 else
 	plays 'killed before every system call' "$BUILD/tests/kill" -q "$D"
