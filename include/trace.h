@@ -40,7 +40,7 @@ struct trace_hop {
 	uint64_t sender;	/* its IP address, else its looked-up name, else its own word for itself; and for whom it sent.
 				 * 0: it has none of these */
 	uint64_t pool;		/* the same of its looked-up name without the first label; 0: there is none */
-	uint32_t by;		/* the receiver's name, FNV-1a; 0: there is none */
+	uint32_t by;		/* the receiver's name, pack_checksum() folded; 0: there is none */
 	uint32_t time;		/* s since 1970; 0: not known */
 };
 

@@ -58,11 +58,13 @@ def recovery(folder, line, number, spoil):
 
 
 def sealed(header):
-    """A header with its checksum (FNV-1a)."""
-    total = 0xCBF29CE484222325
-    for byte in header[:-8]:
-        total = (total ^ byte) * 0x100000001B3 & (1 << 64) - 1
-    return bytes(header[:-8]) + total.to_bytes(8, sys.byteorder)
+    """A header with its checksum, as pack_checksum() makes it."""
+    summed = bytes(header[:-8])
+    total = 0xCBF29CE484222325 ^ len(summed)
+    for at in range(0, len(summed), 8):
+        total = (total ^ int.from_bytes(summed[at:at + 8], "little")) * 0x9E3779B97F4A7C15 & (1 << 64) - 1
+        total ^= total >> 32
+    return summed + total.to_bytes(8, sys.byteorder)
 
 
 def killed(header):

@@ -35,6 +35,24 @@ same_bytes(const void *a, size_t a_len, const void *b, size_t b_len)
 	return a_len == b_len && (a_len == 0 || memcmp(a, b, a_len) == 0);
 }
 
+/* What pack_checksum() has to be. */
+static inline uint64_t
+input_checksum(const uint8_t *p, size_t len)
+{
+	uint64_t sum = 14695981039346656037U ^ len, word = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		word |= (uint64_t)p[i] << 8 * (i % 8);
+		if (i % 8 < 7 && i + 1 < len)
+			continue;
+		sum = (sum ^ word) * 11400714819323198485U;
+		sum ^= sum >> 32;
+		word = 0;
+	}
+	return sum;
+}
+
 /* Input that is made of several parts. */
 struct input {
 	const uint8_t *p;

@@ -10,22 +10,10 @@
 #define REST 8		/* where the checksum ends */
 #define STRINGS 94
 
-static uint64_t
-fnv(const unsigned char *p, const unsigned char *end)
-{
-	uint64_t sum = 14695981039346656037U;
-
-	while (p < end) {
-		sum ^= *p++;
-		sum *= 1099511628211U;
-	}
-	return sum;
-}
-
 static void
 seal(unsigned char *slot)
 {
-	uint64_t sum = fnv(slot + REST, slot + EVENT_SLOT);
+	uint64_t sum = input_checksum(slot + REST, EVENT_SLOT - REST);
 	size_t i;
 
 	for (i = REST; i-- > 0; sum /= 256)

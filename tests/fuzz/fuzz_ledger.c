@@ -73,11 +73,7 @@ prepare(void)
 static uint64_t
 checksum(const struct bdb_header *h)
 {
-	uint64_t sum = 0xcbf29ce484222325ULL;
-
-	for (size_t i = 0; i < offsetof(struct bdb_header, checksum); i++)
-		sum = (sum ^ ((const unsigned char *)h)[i]) * 0x100000001b3ULL;
-	return sum;
+	return input_checksum((const uint8_t *)h, offsetof(struct bdb_header, checksum));
 }
 
 static bool
