@@ -125,13 +125,16 @@ claim_absent(struct claim *claim)
 static void
 claim_read(struct claim *claim, const struct ledger *ledger, int64_t now)
 {
+	struct record *record = &claim->record;
+
 	claim->present = true;
 	claim->state = CLAIM_NEW;
-	if (record_decode(&claim->record, claim->raw.bytes, claim->raw.len) == -1)
-		memset(&claim->record, 0, sizeof(claim->record));	/* not ours to understand: deliver, and replace it */
-	else if (claim->record.state == RECORD_PENDING)
+	record_begin(record, 0, 0, 0);	/* and so it stays if it is not ours to understand: deliver, and replace it */
+	if (record_decode(record, claim->raw.bytes, claim->raw.len) == -1)
+		return;
+	if (record->state == RECORD_PENDING)
 		claim->state = CLAIM_PENDING;
-	else if (record_age(&claim->record, now) <= ledger->window)
+	else if (record_age(record, now) <= ledger->window)
 		claim->state = CLAIM_DUPLICATE;
 }
 
