@@ -163,30 +163,33 @@ catch_value(cfg_t *cfg, cfg_opt_t *opt)
 static int
 apply_empty_lists(cfg_t *cfg)
 {
-	for (size_t i = 0; i < KEYS; i++) {
-		cfg_opt_t *opt = keys[i].list ? cfg_getopt(cfg, keys[i].name) : NULL;
-
-		if (opt != NULL && (opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0 &&
-		    apply_option(opt, config_file_line(reading->text, keys[i].name)) != 0)
+	for (cfg_opt_t *opt = cfg->opts; opt->name != NULL; opt++) {
+		if ((opt->flags & CFGF_LIST) != 0 && (opt->flags & CFGF_MODIFIED) != 0 && cfg_opt_size(opt) == 0 &&
+		    apply_option(opt, config_file_line(reading->text, opt->name)) != 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* Of the keys, libconfuse is told those that occur in the text: it copies each one, which takes longer than to read a short file. No
+ * escape that config_file_check lets through can write a key in another way. */
 static cfg_t *
-parser_new(const char *path)
+parser_new(const char *path, const char *text)
 {
 	cfg_opt_t options[KEYS + 1];
 	const cfg_opt_t single = CFG_STR(NULL, NULL, CFGF_NODEFAULT), list = CFG_STR_LIST(NULL, NULL, CFGF_NODEFAULT);
 	const cfg_opt_t end = CFG_END();
+	size_t n = 0;
 	cfg_t *cfg;
 
 	for (size_t i = 0; i < KEYS; i++) {
-		options[i] = keys[i].list ? list : single;
-		options[i].name = keys[i].name;
-		options[i].validcb = catch_value;
+		if (strstr(text, keys[i].name) == NULL)
+			continue;
+		options[n] = keys[i].list ? list : single;
+		options[n].name = keys[i].name;
+		options[n++].validcb = catch_value;
 	}
-	options[KEYS] = end;
+	options[n] = end;
 	if ((cfg = cfg_init(options, CFGF_NONE)) == NULL)
 		return NULL;
 	cfg_set_error_function(cfg, catch_error);
@@ -210,7 +213,7 @@ parse(struct config *config, const char *path, char *text, size_t len, struct er
 	if (config_file_check(path, text, len, err) != 0)
 		return -1;
 	/* From memory, since libconfuse's scanner ends the process when a read fails. */
-	if ((cfg = parser_new(path)) == NULL || (file = fmemopen(text, len, "r")) == NULL) {
+	if ((cfg = parser_new(path, text)) == NULL || (file = fmemopen(text, len, "r")) == NULL) {
 		err_sys(err, "read", path);
 		goto out;
 	}
