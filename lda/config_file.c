@@ -116,35 +116,38 @@ open_file(int folder, const char *base, const char *path, struct err *err)
 	return err_sys(err, "open", path);
 }
 
+/* Read on the stack, which later work uses as well: a heap with room for the largest file would spread over more pages. */
 static int
 read_all(int fd, const char *path, char **text, size_t *len, struct err *err)
 {
+	char buf[CONFIG_FILE_MAX + 1];
 	size_t got = 0;
 	ssize_t n = 1;
+	int result = -1;
 
-	if ((*text = malloc(CONFIG_FILE_MAX + 2)) == NULL)
-		return err_sys(err, "malloc", NULL);
-	while (n != 0 && got <= CONFIG_FILE_MAX) {
-		n = read(fd, *text + got, CONFIG_FILE_MAX + 1 - got);
+	while (n != 0 && got < sizeof(buf)) {
+		n = read(fd, buf + got, sizeof(buf) - got);
 		if (n < 0 && errno != EINTR) {
 			err_sys(err, "read", path);
-			goto fail;
+			goto out;
 		}
 		if (n > 0)
 			got += (size_t)n;
 	}
-	if (got > CONFIG_FILE_MAX) {
+	if (got > CONFIG_FILE_MAX)
 		err_set(err, STATUS_CONFIG, "%s: is larger than %d bytes, so it is no configuration file", path,
 		    CONFIG_FILE_MAX);
-		goto fail;
+	else if ((*text = malloc(got + 1)) == NULL)
+		err_sys(err, "malloc", NULL);
+	else {
+		memcpy(*text, buf, got);
+		(*text)[got] = '\0';
+		*len = got;
+		result = 1;
 	}
-	(*text)[got] = '\0';
-	*len = got;
-	return 1;
-fail:
-	free(*text);
-	*text = NULL;
-	return -1;
+out:
+	explicit_bzero(buf, got);	/* it may be a password */
+	return result;
 }
 
 int
