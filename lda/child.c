@@ -16,6 +16,7 @@
 #include "child.h"
 #include "exit.h"
 #include "fs.h"
+#include "process.h"
 
 #define GATE 3		/* descriptors of the child */
 #define EXEC 4
@@ -183,14 +184,16 @@ child_start(struct child **out, const struct child_command *command, struct err 
 	*out = NULL;
 	if (c == NULL)
 		return err_sys(err, "start a command", NULL);
-	signal(SIGCHLD, SIG_DFL);	/* who starts us may have it ignored, and then nobody could wait */
+	process_keep_ends();
 	c->pid = -1;
 	if (pipes_open(&p, err) == 0) {
 		c->pid = fork();
 		if (c->pid == -1)
 			err_sys(err, "fork", NULL);
-		if (c->pid == 0)
+		if (c->pid == 0) {
+			close_one(&p.gate[1]);	/* or it would never see the gate closed */
 			run(command, p.out[1], p.gate[0], p.exec[1]);
+		}
 	}
 	pipes_close(&p, c->pid == -1);
 	if (c->pid == -1) {

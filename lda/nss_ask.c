@@ -14,6 +14,7 @@
 #include "fs.h"
 #include "libexec.h"
 #include "nss_ask.h"
+#include "process.h"
 
 #define PROGRAM "dedup-lda-nss"
 #define LIMIT_MS 61000	/* it gives up by itself after 60 s, unless a plug-in keeps it from that */
@@ -94,7 +95,7 @@ nss_ask_within(const char *const *question, int timeout_ms, char **answer, size_
 	pid_t pid;
 
 	*answer = NULL;
-	signal(SIGCHLD, SIG_DFL);	/* who starts us may have it ignored, and then nobody could wait */
+	process_keep_ends();
 	if (pipe2(fds, O_CLOEXEC) == -1)
 		return err_sys(err, "look up user", NULL);
 	error = start_any(question, fds[1], &pid);

@@ -14,5 +14,7 @@ void process_heap(void);
 void process_limit(int first);
 /* Descriptors 0 to 2 are open afterwards; none of ours can get their places. */
 void process_fill_descriptors(void);
+/* Processes that are started from now on can be waited for, even if who started this one has their ends ignored. A handler stays. */
+void process_keep_ends(void);
 
 #endif

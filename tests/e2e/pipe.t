@@ -224,6 +224,9 @@ if can_trace; then
 	run='strace -o trace.out -e inject=?pidfd_open:error=ENOSYS'
 	exits 0 'a kernel that does not tell the end of a process' -a third@example.org <m
 	is "$(runs)" 1 'the command runs'
+	run='strace -f -o trace.out -e inject=?close_range:error=ENOSYS'
+	exits 0 'a kernel that does not close many descriptors at once: a duplicate' -a third@example.org -o time-limit=5s <m
+	is "$(runs)" 1 'the command does not run again'
 	run='strace -o trace.out -e inject=?clone,?clone3,?fork,?vfork:error=EAGAIN'
 	defers 'fork: ' 'no more processes' <m
 	run='strace -o trace.out -e inject=socketpair:error=EMFILE'

@@ -39,6 +39,16 @@ printf 'Message-ID: <1@example.net>\nDate: today\nX-Kind: 1\n\nText.\n' >piped
 for_user joe -o "log=file:/home/joe/log" <piped
 is "$rc $(mails joe)" '0 1' 'and the agent says so, too'
 
+# A reload looks a user up, and the ends of the old workers are noticed all the same.
+old=$(pgrep -P "$server")
+kill -HUP "$server"
+all_gone() { for p in $old; do ! kill -0 "$p" 2>err || return 1; done; }
+patience=20
+ok 'SIGHUP: the workers end' wait_for all_gone
+patience=120
+to 1 joe@example.org
+matches "$(cat replies)" '^250 2.0.0 .*: duplicate$' 'and others serve'
+
 # Who is nobody.
 to 2 bob@example.org root@example.org toor@example.org wanda@example.org joe@example.org
 is "$(codes)" '220 250 250 2.1.0 450 4.1.1 250 2.1.5 250 2.1.5 250 2.1.5 250 2.1.5 354 451 4.3.0 451 4.3.0 451 4.3.0 250 2.0.0 221 2.0.0' \
