@@ -154,7 +154,8 @@ listen_unix(struct lmtpd_sockets *s, const char *path, struct err *err)
 {
 	union address a = { .un = { .sun_family = AF_UNIX } };
 	struct stat st;
-	int fd, n = snprintf(a.un.sun_path, sizeof(a.un.sun_path), "%s.%lu", path, (unsigned long)getpid());
+	mode_t mask;
+	int bound, fd, n = snprintf(a.un.sun_path, sizeof(a.un.sun_path), "%s.%lu", path, (unsigned long)getpid());
 
 	if (path[0] != '/' || n >= (int)sizeof(a.un.sun_path))
 		return err_set(err, STATUS_USAGE, "-l unix:%s: the path must be absolute, and shorter than %zu bytes", path,
@@ -165,13 +166,17 @@ listen_unix(struct lmtpd_sockets *s, const char *path, struct err *err)
 	if (fd == -1)
 		return err_sys(err, "listen on", path);
 	(void)unlink(a.un.sun_path);
-	if (bind(fd, &a.any, sizeof(a.un)) == -1) {
+	/* The mode comes from the start, not by chmod(2): whoever owns the folder could put a link in between. */
+	mask = umask(0111);
+	bound = bind(fd, &a.any, sizeof(a.un));
+	umask(mask);
+	if (bound == -1) {
 		err_sys(err, "listen on", path);
 		close(fd);
 		return -1;
 	}
 	s->made[s->n].path = strdup(path);
-	if (s->made[s->n].path == NULL || chmod(a.un.sun_path, 0666) == -1 || listen(fd, BACKLOG) == -1 ||
+	if (s->made[s->n].path == NULL || listen(fd, BACKLOG) == -1 ||
 	    lstat(a.un.sun_path, &st) == -1 || rename(a.un.sun_path, path) == -1) {
 		err_sys(err, "listen on", path);
 		(void)unlink(a.un.sun_path);

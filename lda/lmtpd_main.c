@@ -4,6 +4,8 @@
  * Order: command line, sockets, user, configuration, then the master. Sockets come before the user, who may not be allowed to make them;
  * the configuration after, so that it can be read again later.
  */
+#include <sys/stat.h>
+
 #include <bsd/string.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -122,13 +124,19 @@ static int
 open_pid_file(const char *path, struct err *err)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0644);
+	struct stat st;
 
 	if (fd == -1)
 		return err_sys(err, "write", path);
-	if (fs_try_lock(fd, path, err) == 1)
+	/* Its folder may belong to whom this process is about to become, who could have put a link to another file there. */
+	if (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
+		err_set(err, STATUS_TEMP, "%s: is no regular file with one name", path);
+	else if (fs_try_lock(fd, path, err) == 1)
 		return fd;
+	else
+		err_set(err, STATUS_TEMP, "%s: another server runs", path);
 	close(fd);
-	return err_set(err, STATUS_TEMP, "%s: another server runs", path);
+	return -1;
 }
 
 static int
@@ -190,7 +198,8 @@ run(struct lmtpd_server *server, struct err *err)
 
 	server->system = geteuid() == 0 && server->options.user == NULL;
 	name_host(server);
-	if (open_sockets(server, err) == -1 || process_clean_environment(err) == -1 || chdir("/") == -1)
+	/* Before anything is read: a reload counts relative paths from the same place. */
+	if (chdir("/") == -1 || open_sockets(server, err) == -1 || process_clean_environment(err) == -1)
 		return -1;
 	if (server->options.pid_file != NULL && (server->pid_file = open_pid_file(server->options.pid_file, err)) == -1)
 		return -1;

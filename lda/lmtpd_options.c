@@ -29,13 +29,20 @@ add_address(struct lmtpd_options *options, const char *address, struct err *err)
 	return 0;
 }
 
+/* The server works in the root folder, and reads its configuration there again. */
+static int
+set_path(const char **path, int option, const char *text, struct err *err)
+{
+	*path = text;
+	return text[0] == '/' ? 0 : err_set(err, STATUS_USAGE, "-%c %.200s: the path must be absolute", option, text);
+}
+
 static int
 parse_one(struct lmtpd_options *options, int c, size_t *assignments, struct err *err)
 {
 	switch (c) {
 	case 'c':
-		options->file = optarg;
-		return 0;
+		return set_path(&options->file, c, optarg, err);
 	case 'F':
 		options->foreground = true;
 		return 0;
@@ -45,8 +52,7 @@ parse_one(struct lmtpd_options *options, int c, size_t *assignments, struct err 
 		options->assignments[(*assignments)++] = optarg;
 		return 0;
 	case 'p':
-		options->pid_file = optarg;
-		return 0;
+		return set_path(&options->pid_file, c, optarg, err);
 	case 'u':
 		options->user = optarg;
 		return 0;

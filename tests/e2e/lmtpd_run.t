@@ -186,6 +186,15 @@ ok 'no worker can write to its pid file' wait_for let_pid_go
 is "$(held out) $(held err)" ' ' 'or keeps what the command wrote to: who reads that sees its end'
 "$BUILD/dedup-lmtpd" -l "unix:$D/t" -c "$D/conf" -p "$D/pid" 2>err
 is $? 75 'its pid file is taken'
+echo something >precious
+ln precious linked
+"$BUILD/dedup-lmtpd" -F -l "unix:$D/t" -c "$D/conf" -p "$D/linked" 2>err
+is "$? $(cat precious)" '75 something' 'a file with two names is no pid file' || diag "$(cat err)"
+for option in -c -p; do
+	"$BUILD/dedup-lmtpd" -F -l "unix:$D/t" "$option" conf 2>err
+	is $? 64 "$option with a relative path: exit 64"
+	matches "$(cat err)" "^dedup-lmtpd: $option conf: the path must be absolute$" 'it says so'
+done
 ok 'it lives in the background, and reloads' reload 1
 letter a@example.org bg | talk
 matches "$(codes)" '250 2.0.0 221 2.0.0$' 'and delivers'
