@@ -256,7 +256,8 @@ greet(struct lmtp *c, struct err *err)
 	c->eight_bit = lmtp_reply_offers(&c->reply, "8BITMIME", NULL);
 	c->utf8 = lmtp_reply_offers(&c->reply, "SMTPUTF8", NULL);
 	c->size = lmtp_reply_offers(&c->reply, "SIZE", &limit);
-	c->size_max = c->size ? strtoull(limit, NULL, 10) : 0;
+	/* The number may be left out (RFC 1870 section 4), and the next line may begin with one. */
+	c->size_max = c->size && *limit >= '0' && *limit <= '9' ? strtoull(limit, NULL, 10) : 0;
 	c->idle = true;
 	return 0;
 }

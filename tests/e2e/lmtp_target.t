@@ -107,6 +107,8 @@ defers 'SMTPUTF8' 'and gets no address beyond ASCII' -a joe@x -f 'jö@x' <m
 answers 'lhlo 250-x\r\n250 SIZE 100'
 defers 'takes 100 bytes at most' 'a server with less room' <m
 is "$(pending)" 0 'nothing is recorded'
+answers 'lhlo 250-x\r\n250-SIZE\r\n250-8BITMIME\r\n250 PIPELINING'
+exits 0 'a server that does not say how much room it has' -a joe@x <m
 
 # Answers. Before the message goes out nothing is recorded; afterwards the record is pending, and the next copy is handed over.
 answer() {	# answer CODE PENDING LINE REASON STEP ANSWER [OPTION...]: the exit code, then a server that works gets it once
