@@ -208,7 +208,7 @@ next_chunk(void *arg)
 	struct lmtp_session *s = arg;
 
 	lmtp_io_reply(s->io, "%s", s->data.failed ? why_not_read(s) : "250 2.0.0 go on");
-	while (next_command(s)) {
+	while (!s->over && next_command(s)) {
 		s->idle++;
 		if (lost_chunk(s))
 			return LMTP_DATA_ABORTED;

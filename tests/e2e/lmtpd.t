@@ -179,6 +179,9 @@ printf 'LHLO x\r\nBDAT 6 LAST\r\nQUIT\r\nMAIL FROM:<>\r\nBDAT 6 LAST\r\nQUIT\r\n
 is "$(codes)" '220 250 503 5.5.1 250 2.1.0 503 5.5.1 250 2.1.5 250 2.0.0 250 2.0.0 503 5.5.1 503 5.5.1 250 2.0.0 503 5.5.1 250 2.1.0 501 5.5.4' \
 	'chunks out of place are read and thrown away; one without a size is the end' || diag "$(cat replies)"
 is "$(find vmail -path '*/b2@*' | wc -l)" 0 'RSET ends the message'
+printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<b4@example.org>\r\nBDAT 6\r\nabcdefQUIT\r\nNOOP\r\n' | talk_raw
+is "$(codes)" '220 250 250 2.1.0 250 2.1.5 250 2.0.0 221 2.0.0' 'QUIT between two chunks is the end' || diag "$(cat replies)"
+is "$(stat -c %a s)" 666 'whoever comes to the socket may connect'
 
 # Limits.
 serve -o lmtp-max-size=1K -o lmtp-max-recipients=2 -o lmtp-timeout=1s -o lmtp-data-timeout=1s
