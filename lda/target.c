@@ -77,7 +77,10 @@ target_lock(struct mailbox *box, const struct fingerprint *fp, struct err *err)
 	if (fp == NULL || t->options->lock_folder == -1 || t->lock != -1)
 		return 0;
 	t->lock = fingerprint_lock(t->options->lock_folder, fp, t->options->lock_timeout_ms, err);
-	return t->lock == -1 ? -1 : 0;
+	if (t->lock != -1)
+		return 0;
+	err_retry(err);		/* a full quota beside the ledger says nothing of the mailbox's */
+	return -1;
 }
 
 /* Our lock has shown that the writer is gone if it is a process of this host. Of another one only the time says so. */
