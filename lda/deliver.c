@@ -422,7 +422,7 @@ work_new(const struct delivery *d, struct err *err)
 
 /* All that follows start() or start_with(), which have returned `started`. */
 static int
-complete(struct work *w, int started, const char **action, struct err *err)
+complete(struct work *w, int started, struct delivered *done, struct err *err)
 {
 	struct ledger *ledger = w->d->ledger;
 	int ret = started;
@@ -432,11 +432,11 @@ complete(struct work *w, int started, const char **action, struct err *err)
 	else
 		ret = ledger == NULL || !w->known ? deliver_unrecorded(w, err) : deliver_once(w, err);
 	work_log(w, ret == 0 ? NULL : err);
-	if (ret == 0 && w->trouble != NULL)
+	*done = (struct delivered){ .action = w->action, .without_ledger = w->trouble != NULL };
+	if (ret == 0 && w->trouble != NULL && strcmp(w->action, event_name(EVENT_DUPLICATE)) != 0)
 		ledger_note(ledger, work_act(w, EVENT_UNRECORDED));
 	if (ret == 0)
 		sweep(w);
-	*action = w->action;
 	finish(w);
 	return ret;
 }
@@ -445,15 +445,15 @@ int
 deliver(const struct delivery *d, int fd, struct err *err)
 {
 	struct work *w = work_new(d, err);
-	const char *action;
+	struct delivered done;
 
-	return w == NULL ? -1 : complete(w, start(w, fd, err), &action, err);
+	return w == NULL ? -1 : complete(w, start(w, fd, err), &done, err);
 }
 
 int
-deliver_message(const struct delivery *d, struct message *m, const char **action, struct err *err)
+deliver_message(const struct delivery *d, struct message *m, struct delivered *done, struct err *err)
 {
 	struct work *w = work_new(d, err);
 
-	return w == NULL ? -1 : complete(w, start_with(w, m, err), action, err);
+	return w == NULL ? -1 : complete(w, start_with(w, m, err), done, err);
 }

@@ -25,9 +25,15 @@ struct delivery {
 /* Deliver the message on fd. Returns 0: it is durably in the mailbox, or a duplicate of one that is; -1: try again later. Logs either. */
 int deliver(const struct delivery *d, int fd, struct err *err);
 
-/* The same for a message that has been read already, as identify() reads it for this configuration (identify_fits), and can be replayed. It
- * stays the caller's, so that many recipients can share it. *action: what was done, as in the log. */
-int deliver_message(const struct delivery *d, struct message *m, const char **action, struct err *err);
+/* What was done. */
+struct delivered {
+	const char *action;	/* as in the log */
+	bool without_ledger;	/* there is one, and it could not be used */
+};
+
+/* The same for a message that has been read already, as identify_read() reads it for this configuration, and can be replayed. It
+ * stays the caller's, so that many recipients can share it. */
+int deliver_message(const struct delivery *d, struct message *m, struct delivered *done, struct err *err);
 
 /* Say on standard output what deliver() would do and why, and change nothing. Returns 0 or -1. */
 int deliver_explain(const struct delivery *d, int fd, struct err *err);

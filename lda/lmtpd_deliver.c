@@ -102,7 +102,7 @@ lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct
 {
 	struct delivery d = *with;
 	struct err err = { .status = STATUS_OK };
-	const char *action = NULL;
+	struct delivered done = { NULL, false };
 	int ret = -1;
 
 	d.config = config;
@@ -114,7 +114,7 @@ lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct
 	}
 	d.ledger = ledger_in_use = find_ledger(site, config, d.log, &err);
 	if (err.status == STATUS_OK)
-		ret = deliver_message(&d, site->message, &action, &err);
+		ret = deliver_message(&d, site->message, &done, &err);
 	else
 		err_retry(&err);
 	ledger_in_use = NULL;
@@ -126,8 +126,9 @@ done:
 		failed(outcome, config, &err);
 		return;
 	}
-	outcome->result = strcmp(action, "duplicate") == 0 ? RESULT_DUPLICATE : RESULT_DELIVERED;
-	strlcpy(outcome->text, action, sizeof(outcome->text));
+	site->trouble = site->trouble || done.without_ledger;
+	outcome->result = strcmp(done.action, "duplicate") == 0 ? RESULT_DUPLICATE : RESULT_DELIVERED;
+	strlcpy(outcome->text, done.action, sizeof(outcome->text));
 }
 
 static void
@@ -275,16 +276,21 @@ lmtpd_site_handler(struct lmtpd_site *site, struct lmtp_handler *handler)
 	*handler = (struct lmtp_handler){ on_recipient, on_forget, on_read, on_deliver, on_answered, on_drop, site };
 }
 
-/* A log that depends on the recipient is opened for each delivery. Then the server's own lines go to syslog. */
+int
+lmtpd_log_open(struct log **log, bool *one, const struct config *config, bool system, bool verbose, struct err *err)
+{
+	struct config own = *config;
+
+	*one = own.log_target != LOG_TO_FILE || (!system && strpbrk(own.log, "~%") == NULL);
+	if (!*one)
+		own.log_target = LOG_TO_SYSLOG;
+	return log_open_as(log, PROGRAM, &own, verbose, err);
+}
+
 int
 lmtpd_site_open(struct lmtpd_site *site, struct err *err)
 {
-	struct config own = *site->config;
-
-	site->one_log = own.log_target != LOG_TO_FILE || (!site->system && strpbrk(own.log, "~%") == NULL);
-	if (!site->one_log)
-		own.log_target = LOG_TO_SYSLOG;
-	return log_open_as(&site->log, PROGRAM, &own, site->verbose, err);
+	return lmtpd_log_open(&site->log, &site->one_log, site->config, site->system, site->verbose, err);
 }
 
 void

@@ -14,7 +14,7 @@
 #include "fs.h"
 #include "lmtpd_notify.h"
 #include "lmtpd_server.h"
-#include "log.h"
+#include "lmtpd_site.h"
 
 #define STOP_MS 75000		/* for workers to finish what they have accepted; systemd allows 90 s */
 #define TICK_MS 1000
@@ -69,15 +69,12 @@ set_signals(struct master *m)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* The server's own lines go where they do not depend on a recipient. */
 static int
 open_log(struct log **log, const struct lmtpd_server *server, const struct config *config, struct err *err)
 {
-	struct config own = *config;
+	bool one;
 
-	if (own.log_target == LOG_TO_FILE && (server->system || strpbrk(own.log, "~%") != NULL))
-		own.log_target = LOG_TO_SYSLOG;
-	return log_open_as(log, "dedup-lmtpd", &own, server->options.verbose, err);
+	return lmtpd_log_open(log, &one, config, server->system, server->options.verbose, err);
 }
 
 /* Returns 0, or -1: the system has no room for one more now. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "address.h"
 #include "expand.h"
 #include "fs.h"
 #include "lmtpd_monitor.h"
@@ -30,26 +31,18 @@ lmtpd_identity(const struct lmtpd_recipient *r)
 	return (struct identity){ .user = r->user, .address = r->address.plain };
 }
 
-/* joe+work@example.org: user joe@example.org or, of this system, joe; folder work. As in Postfix and in %n, a delimiter in the first place
- * delimits nothing. */
+/* joe+work@example.org: user joe@example.org or, of this system, joe; folder work. */
 static int
-split(struct lmtpd_recipient *r, char delimiter, bool system)
+split(struct lmtpd_recipient *r, const char *delimiter, bool system)
 {
-	const char *plain = r->address.plain, *at = strrchr(plain, '@'), *extension = NULL;
-	size_t len = at != NULL ? (size_t)(at - plain) : strlen(plain);
+	struct address a;
 
-	if (delimiter != '\0' && len > 1)
-		extension = memchr(plain + 1, delimiter, len - 1);
-	if (extension != NULL) {
-		r->folder = strndup(extension + 1, len - (size_t)(extension + 1 - plain));
-		if (r->folder == NULL)
-			return -1;
-		len = (size_t)(extension - plain);
-	}
-	if (asprintf(&r->user, "%.*s%s", (int)len, plain, at != NULL && !system ? at : "") == -1) {
-		r->user = NULL;
+	address_split(&a, r->address.plain, delimiter);
+	if (a.extension != NULL && (r->folder = strndup(a.extension, a.extension_len)) == NULL)
 		return -1;
-	}
+	r->user = system ? strndup(a.local, a.local_len) : address_base(r->address.plain, delimiter);
+	if (r->user == NULL)
+		return -1;
 	ascii_lower(r->user);
 	return 0;
 }
@@ -129,7 +122,7 @@ lmtpd_recipient_new(struct lmtpd_site *site, const struct lmtp_address *to, char
 	if (r == NULL)
 		return NULL;
 	r->address = *to;
-	good = split(r, site->config->recipient_delimiter[0], site->system) == 0 &&
+	good = split(r, site->config->recipient_delimiter, site->system) == 0 &&
 	    (site->system ? check_system(site, r, reply) : check_virtual(site, r, reply));
 	if (good)
 		strlcpy(reply, "250 2.1.5 recipient ok", LMTP_REPLY_MAX);

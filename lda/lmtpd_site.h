@@ -67,7 +67,10 @@ struct lmtpd_outcome {
 	char text[ERR_TEXT];	/* what was done, or why not */
 };
 
-/* Open the log. Returns 0 or -1. */
+/* Open the log of the server's own lines. *one: it is that of every delivery as well; otherwise the log depends on the recipient and is opened
+ * for each delivery, and the server's own lines go to syslog. Returns 0 or -1. */
+int lmtpd_log_open(struct log **log, bool *one, const struct config *config, bool system, bool verbose, struct err *err);
+/* The same for a worker. */
 int lmtpd_site_open(struct lmtpd_site *site, struct err *err);
 void lmtpd_site_close(struct lmtpd_site *site);
 /* Open the ledger, if a server keeps it: before a sandbox keeps everybody from looking up its host. Returns false if that is still to be
