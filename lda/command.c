@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,18 +99,38 @@ done:
 	return ret;
 }
 
-/* "-c", "-lc", "-ec": what follows is a program in the language of a shell, for all that we know. */
 static bool
-announces_code(const char *word)
+names_shell(const char *word)
+{
+	size_t len = strlen(word);
+
+	return len >= 2 && strcmp(word + len - 2, "sh") == 0;
+}
+
+/* "-c", "-lc", "-ec": what follows is a program in the language of a shell, for all that we know. To a shell "-ce" and "-co" say so, too. */
+static bool
+announces_code(const char *word, bool shell)
 {
 	size_t len = strlen(word), i;
 
-	if (len < 2 || word[0] != '-' || word[len - 1] != 'c')
+	if (len < 2 || word[0] != '-' || (shell ? strchr(word, 'c') == NULL : word[len - 1] != 'c'))
 		return false;
 	for (i = 1; i < len; i++)
 		if (!isalpha((unsigned char)word[i]))
 			return false;
 	return true;
+}
+
+/* Up to which word there may be code, after words[i] has announced it. A shell takes more options first, and o has a word for itself. */
+static size_t
+code_until(char *const *words, size_t i, bool shell)
+{
+	if (!shell)
+		return i + 1;
+	for (; words[i] != NULL && (words[i][0] == '-' || words[i][0] == '+'); i++)
+		if (strpbrk(words[i], "oO") != NULL)
+			return SIZE_MAX;
+	return i;
 }
 
 static bool
@@ -124,16 +145,21 @@ has_variable(const char *word)
 static int
 check_words(char *const *words, struct err *err)
 {
-	size_t i;
+	size_t i, until, code = 0;
+	bool shell = false;
 
-	if (has_variable(words[0]))
-		return err_set(err, STATUS_CONFIG, "the program can't be named by %%u, %%n or %%d");
 	for (i = 0; words[i] != NULL; i++) {
 		if (expand_check(words[i], err) != 0)
 			return -1;
-		if (i > 0 && announces_code(words[i - 1]) && has_variable(words[i]))
-			return err_set(err, STATUS_CONFIG, "%%u, %%n and %%d can't stand in the code that follows %.20s: a shell would run what is "
-			    "in an address; use \"$USER\" or \"$RECIPIENT\" there", words[i - 1]);
+		if (i == 0 && has_variable(words[i]))
+			return err_set(err, STATUS_CONFIG, "the program can't be named by %%u, %%n or %%d");
+		if (i > 0 && i <= code && has_variable(words[i]))
+			return err_set(err, STATUS_CONFIG, "%%u, %%n and %%d can't stand in the code that follows -c: a shell would run what is "
+			    "in an address; use \"$USER\" or \"$RECIPIENT\" there");
+		until = announces_code(words[i], shell) ? code_until(words, i, shell) : 0;
+		if (until > code)
+			code = until;
+		shell = shell || names_shell(words[i]);
 	}
 	return 0;
 }

@@ -71,7 +71,8 @@ test_variables(void **state)
 static void
 test_code(void **state)
 {
-	static const char *const bad[] = { "sh -c 'x %n'", "/bin/bash -lc 'x %d'", "env sh -ec %u", "nice -n5 sh -c \"%n\"" };
+	static const char *const bad[] = { "sh -c 'x %n'", "/bin/bash -lc 'x %d'", "env sh -ec %u", "nice -n5 sh -c \"%n\"",
+		"/bin/sh -c -e %n", "sh -c +e %n", "sh -ce %u", "bash -co pipefail %n", "bash -c --norc x %n", "nice -c sh -c %n" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
