@@ -40,7 +40,7 @@ struct bdb_header {
 	uint32_t failures;		/* repairs and sections that damage made fail, since the last success */
 	unsigned char boot[BOOT_ID_BYTES];	/* regions of another boot are rubbish */
 	uint64_t seal;			/* of the files at rest */
-	uint64_t generation;		/* grows with every repair: handles opened before one are worthless */
+	uint64_t generation;		/* another number with every repair: handles opened before one are worthless. 0: there was none */
 	uint64_t duplicates;
 	uint32_t regions;		/* how many region files there are */
 	uint32_t changes;		/* since the last checkpoint was asked for */
@@ -68,7 +68,7 @@ struct bdb {
 	bool distrust;			/* the log could not be made durable: recover before it is believed */
 	int64_t held_ms;		/* how long we had the lock since we stayed away from it */
 	uint32_t unwritten;		/* changes since bdb_write_out() */
-	bool boot_known;
+	bool boot_asked, boot_known;
 	unsigned char boot[BOOT_ID_BYTES];
 
 	/* open from the first section that needs them to the one that is told to close; used inside sections only */
@@ -93,9 +93,11 @@ struct bdb {
 /* Runs inside a section. STORE_FAILED and STORE_UNDECIDED with err->status STATUS_CORRUPT mean damage. */
 typedef enum store_result bdb_work(struct bdb *b, void *arg, struct err *err);
 
-/* Open, and perhaps make, the ledger's folder, and ask all that a sandbox may not allow to ask later. Returns 1, 0 when there is no
- * ledger and none is to be made, or -1. */
+/* Open, and perhaps make, the ledger's folder, and ask all that a sandbox may not allow to ask later; a process that keeps its ledger open
+ * leaves a folder that is not at its path any more. Not in a section. Returns 1, 0 when there is no ledger and none is to be made, or -1. */
 int bdb_folder(struct bdb *b, struct err *err);
+/* Was the folder that is open moved, removed or replaced? */
+bool bdb_is_moved(const struct bdb *b);
 
 /* Run work in a section; after damage repair and run it again. STORE_ABSENT when there is no ledger and none is to be made. */
 enum store_result bdb_section(struct bdb *b, bdb_work *work, void *arg, struct err *err);

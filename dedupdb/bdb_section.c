@@ -232,15 +232,15 @@ repair(struct bdb *b, const char *why, enum bdb_opening how, struct err *err)
 static void
 learn_boot(struct bdb *b)
 {
-	if (!b->boot_known)
-		host_boot_id(b->boot);
-	b->boot_known = true;
+	if (!b->boot_asked)
+		b->boot_known = host_boot_id(b->boot) == 0;
+	b->boot_asked = true;
 }
 
 static bool
 is_this_boot(const struct bdb *b)
 {
-	return memcmp(b->header.boot, b->boot, sizeof(b->boot)) == 0;
+	return b->boot_known && memcmp(b->header.boot, b->boot, sizeof(b->boot)) == 0;
 }
 
 /* Are the files as the last section left them? */
@@ -261,7 +261,7 @@ bdb_why_repair(struct bdb *b)
 	if (b->header.dirty != 0)
 		return "a process died at work";
 	if (!is_this_boot(b))
-		return "the machine was restarted";
+		return b->boot_known ? "the machine was restarted" : "without /proc nobody knows whether the machine was restarted";
 	return is_sealed(b) ? NULL : "its files were changed or removed";
 }
 
@@ -303,6 +303,17 @@ enter(struct bdb *b, int timeout_ms, struct err *err)
 	return 1;
 }
 
+/* Not the next number: a header that was restored from a backup would count up to one that some process has its handles from. */
+static uint64_t
+new_generation(const struct bdb *b)
+{
+	uint64_t generation;
+
+	if (getentropy(&generation, sizeof(generation)) == -1 || generation == 0)
+		generation = b->header.generation + 1;
+	return generation;
+}
+
 static int
 start_work(struct bdb *b, struct err *err)
 {
@@ -311,7 +322,7 @@ start_work(struct bdb *b, struct err *err)
 	int ret = 0;
 
 	if (why != NULL) {
-		b->header.generation++;
+		b->header.generation = new_generation(b);
 		b->header.regions = 0;
 		b->header.events = 0;	/* whoever died may have written one, and an older header would repeat numbers */
 		if (how != BDB_RECOVER_KILLED)
@@ -326,7 +337,7 @@ start_work(struct bdb *b, struct err *err)
 		return -1;
 	b->working = true;
 	b->closing = false;
-	if (b->env != NULL && b->generation != b->header.generation)
+	if (b->env != NULL && (why != NULL || b->generation != b->header.generation))
 		bdb_env_abandon(b);
 	if (b->env == NULL)
 		ret = why != NULL ? repair(b, why, how, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
@@ -373,10 +384,32 @@ section_once(struct bdb *b, bdb_work *work, void *arg, struct err *err)
 	return result;
 }
 
+bool
+bdb_is_moved(const struct bdb *b)
+{
+	struct stat open, there;
+
+	return b->dir != -1 && (fstat(b->dir, &open) == -1 || lstat(b->path, &there) == -1 || open.st_dev != there.st_dev ||
+	    open.st_ino != there.st_ino);
+}
+
+static void
+leave_folder(struct bdb *b)
+{
+	bdb_env_abandon(b);
+	b->generation = 0;
+	if (b->lock != -1)
+		close(b->lock);
+	close(b->dir);
+	b->lock = b->dir = -1;
+}
+
 int
 bdb_folder(struct bdb *b, struct err *err)
 {
 	learn_boot(b);
+	if (b->many && bdb_is_moved(b))
+		leave_folder(b);
 	return open_folder(b, err);
 }
 

@@ -29,7 +29,7 @@ bdb_close(struct store **store)
 	struct bdb *b = bdb_of(*store);
 
 	b->timeout_ms = CLOSE_TIMEOUT_MS;
-	if (b->env != NULL)
+	if (b->env != NULL && !bdb_is_moved(b))
 		(void)bdb_section(b, work_close, NULL, NULL);
 	if (b->lock != -1)
 		close(b->lock);

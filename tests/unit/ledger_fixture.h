@@ -15,6 +15,7 @@ struct fixture {
 	char url[128];
 	bool lasts;		/* longer than the process that opened it */
 	bool ordered;		/* walks go by key */
+	bool many;		/* kept open for many deliveries */
 	struct ledger *ledger;
 	int notices;
 };
@@ -31,7 +32,7 @@ fixture_notice(void *arg, const char *text)
 static inline void
 fixture_open(struct fixture *f)
 {
-	struct ledger_options options = { .url = f->url, .window = WINDOW, .lock_timeout_ms = 2000, .timeout_ms = 10000, .create = true,
+	struct ledger_options options = { .url = f->url, .window = WINDOW, .lock_timeout_ms = 2000, .timeout_ms = 10000, .create = true, .many = f->many,
 		.notice = fixture_notice, .notice_arg = f };
 	struct err err;
 

@@ -30,6 +30,82 @@ test_older_environment(void **state)
 	claim_as(f, 2, NOW, CLAIM_NEW, &claim);
 }
 
+static void
+run(const struct fixture *f, const char *command)
+{
+	char line[512];
+
+	snprintf(line, sizeof(line), "cd %s && %s", f->folder, command);
+	assert_int_equal(system(line), 0);
+}
+
+static void
+keep_open(struct fixture *f)
+{
+	ledger_close(&f->ledger);
+	f->many = true;
+	fixture_open(f);
+}
+
+/* Another process, which knows what is on the disk alone. */
+static void
+leave_to_another(struct fixture *f)
+{
+	ledger_close(&f->ledger);
+	f->many = false;
+	fixture_open(f);
+}
+
+/* A server's ledger is moved away, and later comes back: the next delivery is where the path says. */
+static void
+test_moved_folder(void **state)
+{
+	struct fixture *f = *state;
+	struct ledger_needs needs;
+	struct claim claim;
+
+	keep_open(f);
+	deliver_one(f, 1, NOW);
+	run(f, "mv L L.old");
+	assert_int_equal(ledger_prepare(f->ledger, &needs, NULL), 0);
+	deliver_one(f, 1, NOW);
+	deliver_one(f, 2, NOW);
+	run(f, "mv L L.new && mv L.old L");
+	assert_int_equal(ledger_prepare(f->ledger, &needs, NULL), 0);
+	claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+	deliver_one(f, 3, NOW);
+	leave_to_another(f);
+	claim_as(f, 2, NOW, CLAIM_NEW, &claim);
+	claim_as(f, 3, NOW, CLAIM_DUPLICATE, &claim);
+	run(f, "rm -r L");
+	keep_open(f);
+	assert_int_equal(ledger_prepare(f->ledger, &needs, NULL), 0);
+	claim_as(f, 3, NOW, CLAIM_NEW, &claim);
+}
+
+/* Header and environment come back from a backup while a server has the ledger open. */
+static void
+test_older_header(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+
+	deliver_one(f, 1, NOW);
+	ledger_close(&f->ledger);
+	run(f, "cp -Rp L backup");
+	fixture_open(f);
+	remove_regions(f);
+	keep_open(f);
+	deliver_one(f, 2, NOW);
+	run(f, "cp -p backup/lock L/lock.new && mv L/lock.new L/lock && mv L/env away && mv backup/env L/env");
+	claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+	deliver_one(f, 3, NOW);
+	leave_to_another(f);
+	claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+	claim_as(f, 2, NOW, CLAIM_NEW, &claim);
+	claim_as(f, 3, NOW, CLAIM_DUPLICATE, &claim);
+}
+
 static int
 count(void *arg, struct claim *claim, struct err *err)
 {
@@ -175,6 +251,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		BDB(test_older_environment),
+		BDB(test_moved_folder),
+		BDB(test_older_header),
 		BDB(test_killed_at_work),
 		BDB(test_clock_hand),
 		BDB(test_undecodable_is_replaced),
