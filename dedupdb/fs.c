@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fs.h"
+#include "pack.h"
 
 #define DAY 86400	/* s */
 #define EPOCH 719468	/* days from 1 March of the year 0 to 1 January 1970 */
@@ -266,14 +267,6 @@ fs_is_entry(int fd, int dir, const char *name)
 	    a.st_ino == b.st_ino;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int
 host_boot_id(unsigned char id[BOOT_ID_BYTES])
 {
@@ -289,7 +282,7 @@ host_boot_id(unsigned char id[BOOT_ID_BYTES])
 	n = read(fd, text, sizeof(text));
 	close(fd);
 	for (i = 0; i < n && digits < (size_t)2 * BOOT_ID_BYTES; i++) {
-		digit = hex_digit(text[i]);
+		digit = pack_hex_digit(text[i]);
 		if (digit == -1)
 			continue;	/* the dashes of a UUID */
 		id[digits / 2] = (unsigned char)(id[digits / 2] << 4 | digit);

@@ -6,6 +6,7 @@
 
 #include "dedupdb.h"
 #include "fs.h"
+#include "pack.h"
 #include "store.h"
 #include "trace.h"
 
@@ -312,16 +313,6 @@ ledger_each_pending(struct ledger *ledger, int64_t now, ledger_visit *visit, voi
 	return ledger->ops->all_pending(ledger->store, visit_value, &v, err) == -1 ? -1 : 0;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 int
 ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledger_visit *visit, void *arg, struct err *err)
 {
@@ -335,7 +326,7 @@ ledger_each_prefix(struct ledger *ledger, const char *digits, int64_t now, ledge
 		    2 * FINGERPRINT_BYTES);
 	memset(&to, 0xff, sizeof(to));
 	for (i = 0; i < len; i++) {
-		digit = hex_digit(digits[i]);
+		digit = pack_hex_digit(digits[i]);
 		if (digit == -1)
 			return err_set(err, STATUS_USAGE, "a fingerprint has hex digits only");
 		shift = i % 2 == 0 ? 4 : 0;

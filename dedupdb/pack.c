@@ -128,3 +128,13 @@ pack_checksum(const void *bytes, size_t len)
 	}
 	return sum;
 }
+
+int
+pack_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}

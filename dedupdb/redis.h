@@ -31,6 +31,7 @@
 
 #define REDIS_BUCKETS 256
 #define REDIS_KEY_MAX 64	/* bytes, with the final NUL */
+#define REDIS_PREFIX_BYTES (FINGERPRINT_TAG / 2)	/* of a fingerprint: records that have them in common are in one key */
 #define REDIS_ARGS_MAX 24
 #define REDIS_NODES_MAX 1024
 #define REDIS_INFO_MAX 64

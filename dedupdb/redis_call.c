@@ -138,7 +138,8 @@ try_node(struct redis *r, struct redis_node *node, struct redis_request *q, redi
 
 	if (ret == 0) {
 		send_also(node, q, until, sent);
-		ret = node->link.fd == -1 ? -1 : redis_link_receive(&node->link, until, reply, node->name, err);
+		ret = node->link.fd == -1 ? err_set(err, STATUS_TEMP, "%s: the connection broke", node->name) :
+		    redis_link_receive(&node->link, until, reply, node->name, err);
 		receive_also(node, q, until, sent);
 	}
 	if (ret == 0)
@@ -249,8 +250,10 @@ redis_node_sync(struct redis *r, size_t index, struct err *err)
 	redis_word(&write, "1");
 	redis_word(&write, "EX");
 	redis_word(&write, "60");
-	if (redis_node_ask(r, node, &write, &reply, err) == -1)
+	if (redis_node_ask(r, node, &write, &reply, err) == -1) {
+		r->failed = true;	/* what is only to be noted must not wait as long once more */
 		return -1;
+	}
 	ret = reply->type == REDIS_REPLY_STATUS ? redis_node_wait(r, node, err) : redis_said(node->name, reply, err);
 	freeReplyObject(reply);
 	return ret;
@@ -271,8 +274,10 @@ redis_node_wait(struct redis *r, struct redis_node *node, struct err *err)
 	redis_word(&c, "1");
 	redis_word(&c, "0");
 	redis_number(&c, left, r->deadline_ms > clock_ms() ? r->deadline_ms - clock_ms() : 1);
-	if (redis_link_ask(&node->link, &c, r->deadline_ms + PAUSE_MS, &reply, node->name, err) == -1)
+	if (redis_link_ask(&node->link, &c, r->deadline_ms + PAUSE_MS, &reply, node->name, err) == -1) {
+		r->failed = true;
 		return -1;
+	}
 	copies = redis_element(reply, 0, REDIS_REPLY_INTEGER);
 	if (copies == NULL)
 		(void)redis_said(node->name, reply, err);

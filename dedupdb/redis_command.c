@@ -5,7 +5,6 @@
 #include "redis.h"
 
 #define PREFIX "dedup-lda"
-#define PREFIX_BYTES (FINGERPRINT_TAG / 2)
 
 void
 redis_arg(struct redis_command *c, const void *bytes, size_t len)
@@ -33,7 +32,7 @@ redis_key(char key[REDIS_KEY_MAX], const struct fingerprint *fp)
 	char hex[FINGERPRINT_HEX];
 
 	fingerprint_hex(fp, hex);
-	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%03o}:%.*s", fp->bytes[0], 2 * PREFIX_BYTES, hex);
+	snprintf(key, REDIS_KEY_MAX, PREFIX ":{%03o}:%.*s", fp->bytes[0], 2 * REDIS_PREFIX_BYTES, hex);
 }
 
 void

@@ -4,8 +4,7 @@
 #include "pack.h"
 #include "redis.h"
 
-#define PREFIX_BYTES (FINGERPRINT_TAG / 2)
-#define REST_BYTES (FINGERPRINT_BYTES - PREFIX_BYTES)
+#define REST_BYTES (FINGERPRINT_BYTES - REDIS_PREFIX_BYTES)
 
 struct frame {
 	unsigned char rest[REST_BYTES];
@@ -40,7 +39,7 @@ redis_frame_find(const void *all, size_t len, const struct fingerprint *key, str
 	struct frame frame;
 
 	while (next(&u, &frame) == 1)
-		if (memcmp(frame.rest, key->bytes + PREFIX_BYTES, REST_BYTES) == 0) {
+		if (memcmp(frame.rest, key->bytes + REDIS_PREFIX_BYTES, REST_BYTES) == 0) {
 			copy(value, &frame);
 			return true;
 		}
@@ -57,7 +56,7 @@ redis_frames_each(const void *all, size_t len, const struct fingerprint *prefix,
 	int ret;
 
 	while ((ret = next(&u, &frame)) == 1) {
-		memcpy(key.bytes + PREFIX_BYTES, frame.rest, REST_BYTES);
+		memcpy(key.bytes + REDIS_PREFIX_BYTES, frame.rest, REST_BYTES);
 		copy(&value, &frame);
 		ret = visit(arg, &key, &value, err);
 		if (ret != 0)

@@ -2,12 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "pack.h"
 #include "redis.h"
 
 #define KEYS_AT_ONCE "512"
 #define VALUES_AT_ONCE 128	/* commands that are sent before the first answer is read */
 #define RECENT_LAST "3"		/* of each bucket the oldest four */
-#define PREFIX_BYTES (FINGERPRINT_TAG / 2)
 #define TICK_EVERY 1024
 
 struct walk {
@@ -20,12 +20,6 @@ struct walk {
 	struct err *err;
 };
 
-static int
-hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The fingerprints of a key's records begin like this. Returns 0, or -1: it is no key of records. */
 static int
 parse_key(const redisReply *key, struct fingerprint *prefix)
@@ -35,12 +29,12 @@ parse_key(const redisReply *key, struct fingerprint *prefix)
 	int i, high, low;
 
 	memset(prefix, 0, sizeof(*prefix));
-	if (!redis_is_string(key) || key->len < 2 * PREFIX_BYTES || strlen(key->str) != key->len)
+	if (!redis_is_string(key) || key->len < 2 * REDIS_PREFIX_BYTES || strlen(key->str) != key->len)
 		return -1;
-	digits = key->str + key->len - (size_t)(2 * PREFIX_BYTES);
-	for (i = 0; i < PREFIX_BYTES; i++) {
-		high = hex_digit(digits[2 * i]);
-		low = hex_digit(digits[2 * i + 1]);
+	digits = key->str + key->len - (size_t)(2 * REDIS_PREFIX_BYTES);
+	for (i = 0; i < REDIS_PREFIX_BYTES; i++) {
+		high = pack_hex_digit(digits[2 * i]);
+		low = pack_hex_digit(digits[2 * i + 1]);
 		if (high == -1 || low == -1)
 			return -1;
 		prefix->bytes[i] = (unsigned char)(high << 4 | low);
@@ -64,12 +58,12 @@ visit_inside(void *arg, const struct fingerprint *key, const struct store_value 
 }
 
 static int
-visit_value(struct walk *w, const struct fingerprint *prefix, const redisReply *value)
+visit_value(struct walk *w, const struct redis_node *node, const struct fingerprint *prefix, const redisReply *value)
 {
 	if (value->type == REDIS_REPLY_NIL)
 		return 0;
 	if (!redis_is_string(value))
-		return redis_said(w->node->name, value, w->err);
+		return redis_said(node->name, value, w->err);
 	return redis_frames_each(value->str, value->len, prefix, visit_inside, w, w->err);
 }
 
@@ -97,8 +91,7 @@ visit_key(struct walk *w, const struct fingerprint *prefix)
 		freeReplyObject(reply);
 		return -1;
 	}
-	w->node = w->r->last;
-	ret = visit_value(w, prefix, reply);
+	ret = visit_value(w, w->r->last, prefix, reply);
 	freeReplyObject(reply);
 	return ret;
 }
@@ -122,7 +115,7 @@ visit_keys(struct walk *w, const struct fingerprint *prefixes, size_t n)
 	for (; ret == 0 && got < n; got += ret == 0)
 		ret = redis_link_receive(&w->node->link, w->r->deadline_ms, &replies[got], w->node->name, w->err);
 	for (i = 0; ret == 0 && i < got; i++)
-		ret = replies[i]->type == REDIS_REPLY_ERROR ? visit_key(w, &prefixes[i]) : visit_value(w, &prefixes[i], replies[i]);
+		ret = replies[i]->type == REDIS_REPLY_ERROR ? visit_key(w, &prefixes[i]) : visit_value(w, w->node, &prefixes[i], replies[i]);
 	for (i = 0; i < got; i++)
 		freeReplyObject(replies[i]);
 	return ret;
@@ -231,8 +224,8 @@ redis_each(struct store *store, const struct fingerprint *from, const struct fin
 	struct walk w = { .r = redis_of(store), .from = from, .to = to, .visit = visit, .arg = arg, .err = err };
 	struct fingerprint prefix = { { 0 } };
 
-	memcpy(prefix.bytes, from->bytes, PREFIX_BYTES);
-	return memcmp(from->bytes, to->bytes, PREFIX_BYTES) == 0 ? visit_key(&w, &prefix) : scan_all(&w);
+	memcpy(prefix.bytes, from->bytes, REDIS_PREFIX_BYTES);
+	return memcmp(from->bytes, to->bytes, REDIS_PREFIX_BYTES) == 0 ? visit_key(&w, &prefix) : scan_all(&w);
 }
 
 void

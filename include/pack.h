@@ -36,6 +36,9 @@ const unsigned char *unpack_string(struct unpacker *u, size_t *len);
 /* Copies a string of at most size - 1 bytes without NUL into text; longer ones, and ones with a NUL inside, are bad. */
 void unpack_text(struct unpacker *u, char *text, size_t size);
 
+/* What a hex digit stands for, in capitals or not; -1: it is none. */
+int pack_hex_digit(char c);
+
 /* The same on every machine, in the way of FNV-1a but with eight bytes at a time: finds torn and damaged bytes, not forged ones. */
 uint64_t pack_checksum(const void *bytes, size_t len);
 
