@@ -90,21 +90,6 @@ message_file(const struct message *m)
 	return m->file;
 }
 
-ssize_t
-message_pread(const struct message *m, void *buf, size_t len, uint64_t offset, struct err *err)
-{
-	if (m->spilled)
-		return err_set(err, STATUS_TEMP, "message was handed on while it was read and can not be read again");
-	if (offset >= m->size)
-		return 0;
-	if (len > m->size - offset)
-		len = (size_t)(m->size - offset);
-	if (m->file != -1)
-		return fs_pread(m->file, buf, len, (off_t)offset, "temporary file", err);
-	memcpy(buf, m->memory + offset, len);
-	return (ssize_t)len;
-}
-
 static int
 replay_file(const struct message *m, const struct sink *to, struct err *err)
 {

@@ -29,7 +29,5 @@ int identify_from(const struct identify *how, const struct source *from, struct 
 int identify_read(const struct identify *how, const struct source *from, struct message **m, struct err *err);
 /* The fingerprint of a message that has been read already. Returns 1, or 0 when nothing identifies it. */
 int identify_message(const struct config *config, const struct message *m, struct fingerprint *fp);
-/* A message that was read as `read` says: does `now` want the same of it? If not, it has to be read again. */
-bool identify_fits(const struct config *read, const struct config *now);
 
 #endif

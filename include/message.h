@@ -75,8 +75,6 @@ const struct field *message_field(const struct message *m, const char *name, siz
 int message_file(const struct message *m);
 /* Was the message handed to the spill sink? Then it can not be replayed. */
 int message_was_spilled(const struct message *m);
-/* Some of the bytes as read, from the offset on: returns how many, 0 at the end, or -1. */
-ssize_t message_pread(const struct message *m, void *buf, size_t len, uint64_t offset, struct err *err);
 /* Push the bytes as read into a sink, as often as wanted. Returns 0, or -1 with the sink's error or a read error. */
 int message_replay(const struct message *m, const struct sink *to, struct err *err);
 

@@ -70,7 +70,7 @@ struct verdict {
 	enum trace_proof proof;
 	bool sure;
 	int64_t gap;		/* s, or GAP_UNKNOWN; never negative */
-	char sender[EVENT_NAME], receiver[EVENT_NAME];	/* the hop; "": not known. Letters, digits and -._:[] only */
+	char sender[EVENT_NAME], receiver[EVENT_NAME];	/* the hop; "": not known. Letters, digits and -._:[], and ? for the rest */
 	char queue_id[EVENT_QUEUE];	/* the copy's */
 };
 

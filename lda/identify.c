@@ -66,13 +66,3 @@ identify_message(const struct config *config, const struct message *m, struct fi
 
 	return fingerprint_make(fp, m, &options, NULL, NULL) ? 1 : 0;
 }
-
-bool
-identify_fits(const struct config *read, const struct config *now)
-{
-	char **a = read->fingerprint_headers, **b = now->fingerprint_headers;
-
-	for (; *a != NULL && *b != NULL && strcmp(*a, *b) == 0; a++, b++)
-		;
-	return *a == NULL && *b == NULL && read->body == now->body;
-}

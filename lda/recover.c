@@ -22,10 +22,16 @@ leave_or_drop(struct ledger *ledger, struct claim *claim, int64_t now, int64_t w
 	if (now - claim->record.decided <= window + PROVED_WITHIN)
 		return 0;
 	recover_event(&event, EVENT_DROPPED, claim, now);
-	if (ledger_forget(ledger, claim, err) == -1)
+	switch (ledger_forget(ledger, claim, err)) {
+	case 1:
+		*result = RECOVER_DROPPED;
+		return 0;
+	case 0:
+		*result = RECOVER_CHANGED;
+		return 0;
+	default:
 		return -1;
-	*result = RECOVER_DROPPED;
-	return 0;
+	}
 }
 
 /* The record in the claim is pending, and the mailbox is open and locked where its kind needs that. */
