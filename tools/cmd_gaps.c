@@ -92,13 +92,13 @@ write_page(const struct tool *t, const struct gaps_report *r)
 }
 
 static int
-finish(struct tool *t)
+finish(struct tool *t, int ran)
 {
 	struct gaps_report r;
 	int rc;
 
 	rc = gaps_read(&r, t, t->options);
-	if (rc == EX_OK && tool_stopped() == 0 && (r.totals.ledgers > 0 || t->all)) {	/* otherwise run has failed and said so */
+	if (rc == EX_OK && tool_stopped() == 0 && (r.totals.ledgers > 0 || (t->all && ran == EX_OK))) {	/* otherwise run has said why not */
 		if (r.query.html != NULL)
 			rc = write_page(t, &r);
 		if (t->json)

@@ -168,8 +168,9 @@ export(const struct tool *t, const struct facts *f)
 }
 
 static int
-finish(struct tool *t)
+finish(struct tool *t, int ran)
 {
+	(void)ran;
 	return prometheus_print(t, metrics);
 }
 

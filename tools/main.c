@@ -30,9 +30,9 @@ help(void)
 {
 	size_t i;
 
-	printf("usage: dedupdb [-l ledger | -d user | -A] [-c file] [-o name=value]... [--json] command [arguments]\n\n"
+	printf("usage: dedupdb [-l ledger] [-d user | -A] [-c file] [-o name=value]... [--json] command [arguments]\n\n"
 	    "Options:\n"
-	    "  -l, --ledger=LEDGER       use this ledger: bdb:FOLDER, or none\n"
+	    "  -l, --ledger=LEDGER       use this ledger: bdb:FOLDER, the URL of a Redis server, or none\n"
 	    "  -d, --user=USER           as root: become USER first, and use that user's ledger\n"
 	    "  -A, --all                 as root: every user who has a ledger, one after the other\n"
 	    "  -c, --config=FILE         read this configuration file only\n"
@@ -220,7 +220,7 @@ finish_command(struct tool *t, int rc)
 
 	if (t->gathered == NULL)
 		return rc;
-	worse = t->command->finish(t);
+	worse = t->command->finish(t, rc);
 	fclose(t->gathered);
 	worse = finish_output(worse);
 	return worse > rc ? worse : rc;

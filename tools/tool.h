@@ -52,9 +52,9 @@ struct command {
 	int (*prepare)(struct tool *t, int argc, char **argv);
 	/* argv[0] is the command's name. Returns the exit code. */
 	int (*run)(struct tool *t, int argc, char **argv);
-	/* Called once after run, with -A after the last user, unless it is NULL: prints what was collected in t->gathered. Returns an
-	 * exit code. */
-	int (*finish)(struct tool *t);
+	/* Called once after run, with -A after the last user, and with the code that came of that, unless it is NULL: prints what was
+	 * collected in t->gathered. Returns an exit code. */
+	int (*finish)(struct tool *t, int ran);
 };
 
 struct tool {

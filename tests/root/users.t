@@ -226,6 +226,10 @@ all 64 'with -d' -d joe stat
 all 64 'a command for one ledger' list
 as joe "$BUILD/dedupdb" -A stat >out 2>err
 is $? 77 'not for a user'
+echo 'of yesterday' >/home/joe/gaps.html
+chown joe /home/joe/gaps.html
+as joe "$BUILD/dedupdb" -A gaps --html=/home/joe/gaps.html >out 2>err
+is "$? $(cat out) $(cat /home/joe/gaps.html)" '77  of yesterday' 'who may ask nobody replaces no report'
 
 # examples/gap, without an MTA, delivers as the caller.
 as root python3 "$here/../../examples/gap" >out 2>err
