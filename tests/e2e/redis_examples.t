@@ -12,7 +12,7 @@ mkdir M
 
 # A password is given as its SHA-256. Those of the example are none, so that a server does not start with it as it is.
 hash() { printf '%s' "$1" | sha256sum | cut -d ' ' -f 1; }
-sed "s/HASH-OF-ADMIN/$(hash admin)/; s/HASH-OF-DEDUP-LDA/$(hash dedup-lda)/; s/HASH-OF-REPLICA/$(hash replica)/; s/HASH-OF-SENTINEL/$(hash change-me)/" \
+sed "s/HASH-OF-ADMIN/$(hash admin)/; s/HASH-OF-DEDUP-LDA/$(hash dedup-lda)/; s/HASH-OF-REPLICA/$(hash change-me)/; s/HASH-OF-SENTINEL/$(hash change-me)/" \
     "$examples/users.acl" >users.acl
 as='admin'
 cli() {
@@ -20,17 +20,15 @@ cli() {
 	shift
 	redis-cli --no-auth-warning --user $as --pass $as -h 127.0.0.1 -p "$(port "$to")" "$@"
 }
-# example NAME [WORD...]: a server with the example's configuration, but for where it is
+# example NAME [MASTER]: a server with the example's configuration, but for where it is; a replica of this one, with the line for that
 example() {
 	mkdir -p "$R/$1"
 	# shellcheck disable=SC2046 # two words
 	node=$1 && set_ports $(free_ports 2)
-	shift
-	{
-		sed -e "s/^bind .*/bind 127.0.0.1/; s/^port .*/port $first/; s|^dir .*|dir $R/$node|; s/^logfile .*/logfile \"\"/" \
-		    -e "s|/etc/redis/users.acl|$D/users.acl|" "$examples/redis.conf"
-		printf '%s\n' "$@"
-	} >"$R/$node/conf"
+	master=s/x/x/
+	[ $# -eq 1 ] || master="s/^# replicaof 10\.0\.0\.1 6379\$/replicaof 127.0.0.1 $(port "$2")/"
+	sed -e "s/^bind .*/bind 127.0.0.1/; s/^port .*/port $first/; s|^dir .*|dir $R/$node|; s/^logfile .*/logfile \"\"/" \
+	    -e "s|/etc/redis/users.acl|$D/users.acl|" -e "$master" "$examples/redis.conf" >"$R/$node/conf"
 	launch "$node"
 }
 ok 'users.acl as it is starts no server' not redis-server --port 0 --aclfile "$examples/users.acl" --dir "$D" --logfile refused
@@ -106,15 +104,14 @@ done
 matches "$(cli one eval 'return redis.call("get", KEYS[1])' 1 other 2>&1)" 'NOPERM|ACL|permission' 'nor in a script'
 as='admin'
 
-# The user of a replica, and of a sentinel.
-example two "replicaof 127.0.0.1 $(port one)" 'masteruser replica' 'masterauth replica'
+# The user of a replica, and of a sentinel, by the passwords that the files have.
+example two one
 ok 'a replica logs in' wait_for follows two
-cli one config set masteruser replica masterauth replica >config.out
 mkdir "$R/s1"
 # shellcheck disable=SC2046
 node=s1 && set_ports $(free_ports 2)
 sed -e "s/^bind .*/bind 127.0.0.1/; s/^port .*/port $first/; s|^dir .*|dir $R/s1|; s/^logfile .*/logfile \"\"/" \
-    -e "s/monitor mail .*/monitor mail 127.0.0.1 $(port one) 1/; s/\(down-after-milliseconds mail\) .*/\1 500/" "$examples/sentinel.conf" >"$R/s1/conf"
+    -e "s/monitor mail 10\.0\.0\.1 6379 2\$/monitor mail 127.0.0.1 $(port one) 1/; s/\(down-after-milliseconds mail\) .*/\1 500/" "$examples/sentinel.conf" >"$R/s1/conf"
 sentinel() { redis-cli -h 127.0.0.1 -p "$(port s1)" "$@"; }
 setpriv --pdeathsig KILL redis-server "$R/s1/conf" --sentinel >>"$R/s1/out" 2>&1 &
 echo $! >"$R/s1/pid"
