@@ -29,6 +29,11 @@ Return-Path: <renee@harbour.example>' 'the envelope sender'
 is "$(find "$D/receiver/var/vmail/meadow.example" -mindepth 1 -maxdepth 1 | wc -l)" 2 'and there are two mailboxes'
 ok 'an address that does not exist is refused' not submit renee@harbour.example bob@meadow.example <setup 2>refused
 
+# What cron is to run.
+sed -n 's/^#   7 \* \* \* \*  root  //p' "$here/../../examples/virtual/main.cf" >cron
+ok 'a command for cron' test "$(wc -l <cron)" -eq 1
+ok 'it works' at receiver sh -ec "$(cat cron)"
+
 # Trouble: it stays in the queue.
 keeps() {	# keeps NAME
 	mail_text "$1" | submit -n 2 "$1@harbour.example" joe@meadow.example
