@@ -22,7 +22,7 @@ printf '%s x\n' joe@meadow.example ann@meadow.example gap@meadow.example >"$D/re
 at receiver postmap /etc/postfix/virtual-mailboxes
 postfix_start
 sed -n 's/^#	//p' "$here/../../examples/lmtp/main.cf" >setup
-is "$(wc -l <setup)" 4 'four commands'
+is "$(wc -l <setup)" 5 'five commands'
 ok 'they work' at receiver sh -ec "PATH=/usr/local/sbin:\$PATH; $(cat setup)"
 ok 'the server listens' at receiver test -S /var/spool/postfix/private/dedup-lmtp
 ln -s /var/spool/postfix/private/dedup-lmtp "$D/receiver/run/dedup-lmtpd.sock"
