@@ -95,7 +95,7 @@ _dedup_lda_complete_value() {
 		if [[ ${cur#"$prefix"} == bdb:* ]]; then
 			_dedup_lda_files "${prefix}bdb:" -d
 		else
-			_dedup_lda_reply "$prefix" bdb: none
+			_dedup_lda_reply "$prefix" bdb: redis:// redis+unix:// redis+sentinel:// redis+cluster:// none
 		fi
 		;;
 	[a-z]*) _dedup_lda_reply "$prefix" "$@" ;;

@@ -62,6 +62,7 @@ if command -v bash >/dev/null; then
 	offers 'dedupdb -c mes' message.eml
 	offers 'dedupdb --config=mes' message.eml
 	offers 'dedupdb -l b' bdb:
+	offers 'dedupdb -l redis+' 'redis+unix:// redis+sentinel:// redis+cluster://'
 	offers 'dedupdb -l bdb:fol' folder
 	offers 'dedupdb -d roo' root
 	offers 'dedupdb -o sync=' 'auto strict'
