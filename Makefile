@@ -312,7 +312,8 @@ analyze:
 # Manual, README and examples name the programs where they are installed; the manual also the version.
 INSTALLED_MANUALS = $(foreach page,$(MANUALS),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
 PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/dedup|$(SBINDIR)/dedup|g' \
-	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g' -e 's|^\.Os$$|.Os dedup-lda $(VERSION)|'
+	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g' -e 's|/usr/local/share/doc/dedup-lda|$(DOCDIR)|g' \
+	-e 's|^\.Os$$|.Os dedup-lda $(VERSION)|'
 
 ## install: programs, manual, docs, examples and completion for bash and zsh below DESTDIR and PREFIX
 install: all
@@ -331,7 +332,7 @@ install: all
 	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/dedupdb
 	ln -sf dedup-lda $(DESTDIR)$(BASHCOMPDIR)/smtp-gap
 	$(INSTALL) -m 644 completion/_dedup-lda $(DESTDIR)$(ZSHCOMPDIR)
-	$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
+	$(INSTALL) -m 644 README.md HACKING.md CHANGELOG.md LICENSE $(DESTDIR)$(DOCDIR)
 	for folder in examples $(wildcard examples/*/); do \
 		$(INSTALL) -d $(DESTDIR)$(DOCDIR)/$$folder || exit 1; \
 		for file in $$folder/*; do \
@@ -342,6 +343,9 @@ install: all
 	$(INSTALL) -m 644 docs/*.md $(DESTDIR)$(DOCDIR)/docs
 	rm -f $(DESTDIR)$(DOCDIR)/examples/demo*	# runs in a checkout only
 	find $(DESTDIR)$(DOCDIR) -type f -exec sed -i $(PLACES) $(INSTALLED_MANUALS) {} +
+	for picture in tests/browser/page.png tests/bench/bench.svg; do \
+		$(INSTALL) -D -m 644 $$picture $(DESTDIR)$(DOCDIR)/$$picture || exit 1; \
+	done
 
 ## uninstall: remove what install put there
 uninstall:

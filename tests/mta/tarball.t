@@ -68,6 +68,17 @@ ok 'outside git: the units pass' grep -qx 'Result: PASS' units.out || diag "$(ta
 is $? 2 'outside git: no make dist'
 ok 'and it says why' grep -q 'no checkout' dist.out
 
+doc=$D/root/usr/share/doc/dedup-lda
+for page in README.md HACKING.md $(cd "$doc" && echo docs/*.md); do
+	bad=
+	grep -o ']([^:)]*)' "$doc/$page" | sed 's/^](//; s/)$//; s/#.*//' | sort -u >links
+	while IFS= read -r link; do
+		[ -e "$doc/$(dirname "$page")/$link" ] || bad="$bad $link"
+	done <links
+	is "$bad" '' "installed, $page: every link leads somewhere"
+done
+is "$(grep -rhoE '/usr/local/[a-z/-]*dedup[a-z-]*' "$doc" "$D/root/usr/share/man" | sort -u)" '' 'installed: what it names is below PREFIX'
+
 # --- one version
 version_of() { "$D/root/usr/$1" -V 2>&1 | head -n 1 | grep -o '[0-9]*\.[0-9]*\.[0-9]*' | head -n 1; }
 for program in bin/dedup-lda sbin/dedup-lmtpd sbin/dedupdb sbin/smtp-gap; do
