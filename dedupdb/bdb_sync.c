@@ -6,6 +6,7 @@
  * work changes thousands. So it works in portions that leave room in the cache, and after each one syncs the same files itself, without
  * the lock: what is left for Berkeley DB to sync is what deliveries changed in between.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,18 +17,27 @@
 #define PORTION_PAGES 48	/* of the 150 that the cache has room for */
 #define CHECKPOINT_KB (BDB_CHECKPOINT_KB / 2)	/* before a delivery finds one due */
 
+static int
+open_log(const struct bdb *b, uint32_t number)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "env/log.%010lu", (unsigned long)number);
+	return openat(b->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 enum store_result
 bdb_log_note(struct bdb *b, struct err *err)
 {
-	DB_LOG_STAT *stat;
-	char name[32];
-	int ret = b->env->log_stat(b->env, &stat, 0);
+	DB_LSN end;
+	int ret = bdb_log_end(b->env, &end);
 
 	if (ret != 0)
 		return bdb_fail(b, "find the log", ret, err);
-	snprintf(name, sizeof(name), "env/log.%010lu", (unsigned long)stat->st_cur_file);
-	free(stat);
-	b->log = openat(b->dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	b->log = open_log(b, end.file);
+	/* One that was not there before may only be in shared memory, with marks that need not be durable: all else is in the one before. */
+	if (b->log == -1 && errno == ENOENT && end.file > 1 && end.file != b->header.log)
+		b->log = open_log(b, end.file - 1);
 	return b->log == -1 ? (err_sys(err, "open log of ledger", b->path), STORE_FAILED) : STORE_OK;
 }
 

@@ -83,6 +83,25 @@ test_moved_folder(void **state)
 	claim_as(f, 3, NOW, CLAIM_NEW, &claim);
 }
 
+/* A log file may begin with what is in shared memory only, such as that somebody has closed the database: not with a commit. So before the
+ * log's next file, of 1 MB, the ledger is opened and closed in small steps, while a crash has left a record pending. */
+static void
+test_log_files(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+	unsigned int i;
+
+	claim_as(f, 0, NOW, CLAIM_NEW, &claim);
+	decide_as(f, &claim, "intent", NOW, CLAIM_WON);
+	for (i = 1; i <= 680; i++)
+		deliver_one(f, i, NOW);
+	for (i = 0; i < 1200; i++) {
+		claim_as(f, 0, NOW, CLAIM_PENDING, &claim);
+		fixture_reopen(f);
+	}
+}
+
 /* Header and environment come back from a backup while a server has the ledger open. */
 static void
 test_older_header(void **state)
@@ -253,6 +272,7 @@ main(void)
 		BDB(test_older_environment),
 		BDB(test_moved_folder),
 		BDB(test_older_header),
+		BDB(test_log_files),
 		BDB(test_killed_at_work),
 		BDB(test_clock_hand),
 		BDB(test_undecodable_is_replaced),
