@@ -138,8 +138,11 @@ try_node(struct redis *r, struct redis_node *node, struct redis_request *q, redi
 
 	if (ret == 0) {
 		send_also(node, q, until, sent);
-		ret = node->link.fd == -1 ? err_set(err, STATUS_TEMP, "%s: the connection broke", node->name) :
-		    redis_link_receive(&node->link, until, reply, node->name, err);
+		ret = -1;
+		if (node->link.fd == -1)
+			(void)err_set(err, STATUS_TEMP, "%s: the connection broke", node->name);
+		else
+			ret = redis_link_receive(&node->link, until, reply, node->name, err);
 		receive_also(node, q, until, sent);
 	}
 	if (ret == 0)
