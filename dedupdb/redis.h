@@ -1,5 +1,5 @@
 /*
- * The ledger in Redis or Valkey. Private to store_redis.c and redis_*.c.
+ * The ledger in Redis. Private to store_redis.c and redis_*.c.
  *
  * hiredis formats commands and takes replies apart. Connections are our own, since each operation has one deadline for all that it does:
  * looking about, connecting, sending, and every byte of an answer.

@@ -1,4 +1,4 @@
-/* The ledger in Redis or Valkey, for all hosts of a site: see redis.h. */
+/* The ledger in Redis, for all hosts of a site: see redis.h. */
 #include <stdlib.h>
 #include <string.h>
 

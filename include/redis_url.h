@@ -1,5 +1,5 @@
 /*
- * The URL of a ledger in Redis or Valkey: syntax alone, nothing is connected to.
+ * The URL of a ledger in Redis: syntax alone, nothing is connected to.
  *
  *	redis://[user@]host[:port][/db]				6379 and 0 where nothing is said
  *	redis+unix://[user@]/path/of/socket[?db=n]
