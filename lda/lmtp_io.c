@@ -68,7 +68,10 @@ lmtp_io_fill(struct lmtp_io *io, int64_t deadline_ms, bool may_stop)
 
 	if (io->at < io->end)
 		return LMTP_IO_OK;
-	lmtp_io_flush(io, clock_ms() + SEND_MS);
+	if (io->out_len > 0) {
+		lmtp_io_flush(io, clock_ms() + SEND_MS);
+		io->heard_ms = clock_ms();	/* until now it was the client who waited */
+	}
 	if (io->gone)
 		return LMTP_IO_GONE;
 	do {

@@ -27,6 +27,7 @@ struct lmtp_session {
 	struct lmtp_data data;
 	struct lmtp_command command;
 	unsigned int errors, idle;
+	bool leaving;			/* after this message, if not before */
 	bool over;
 };
 
@@ -67,10 +68,10 @@ next_command(struct lmtp_session *s)
 	size_t len = 0;
 	enum lmtp_io_result result = LMTP_IO_STOP;
 
-	if (!*s->io->weather->stopping)
+	if (!*s->io->weather->stopping && !s->leaving)
 		result = lmtp_io_line(s->io, line, sizeof(line), &len, clock_ms() + s->settings->timeout_ms);
 	if (result == LMTP_IO_STOP)
-		goodbye(s, "421 4.3.2 the server is stopping");
+		goodbye(s, s->leaving ? "421 4.3.2 this process ends: another one is there" : "421 4.3.2 the server is stopping");
 	else if (result == LMTP_IO_LATE)
 		goodbye(s, "421 4.4.2 nothing was heard for too long");
 	else if (result == LMTP_IO_GONE)
@@ -209,7 +210,7 @@ next_chunk(void *arg)
 
 	lmtp_io_reply(s->io, "%s", s->data.failed ? why_not_read(s) : "250 2.0.0 go on");
 	while (!s->over && next_command(s)) {
-		s->idle++;
+		s->idle += s->command.verb != LMTP_BDAT || s->command.size == 0;
 		if (lost_chunk(s))
 			return LMTP_DATA_ABORTED;
 		if (anytime(s)) {
@@ -244,7 +245,7 @@ answer(struct lmtp_session *s, bool whole)
 		lmtp_io_flush(s->io, clock_ms() + SEND_MS);
 	}
 	if (whole)
-		s->handler->answered(s->handler->arg, &s->envelope, clock_ms() - s->data.ended_ms);
+		s->leaving = !s->handler->answered(s->handler->arg, &s->envelope, clock_ms() - s->data.ended_ms);
 }
 
 /* s->data is started. */

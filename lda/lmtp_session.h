@@ -41,8 +41,8 @@ struct lmtp_handler {
 	int (*read)(void *arg, const struct lmtp_envelope *envelope, const struct source *from, struct err *err);
 	/* Deliver it to this recipient and fill the reply. */
 	void (*deliver)(void *arg, const struct lmtp_envelope *envelope, void *recipient, char reply[LMTP_REPLY_MAX]);
-	/* All replies are sent, the last one gap_ms after the end of the message came. */
-	void (*answered)(void *arg, const struct lmtp_envelope *envelope, int64_t gap_ms);
+	/* All replies are sent, the last one gap_ms after the end of the message came. Returns whether another message may come. */
+	bool (*answered)(void *arg, const struct lmtp_envelope *envelope, int64_t gap_ms);
 	/* After read: the message is not needed any more. */
 	void (*drop)(void *arg);
 	void *arg;

@@ -122,11 +122,12 @@ lmtpd_deliver(struct lmtpd_site *site, const struct config *config, const struct
 	if (!site->one_log)
 		log_close(&d.log);
 done:
+	site->lost_ledger = site->lost_ledger || done.without_ledger;
+	site->trouble = site->trouble || site->lost_ledger;
 	if (ret == -1) {
 		failed(outcome, config, &err);
 		return;
 	}
-	site->trouble = site->trouble || done.without_ledger;
 	outcome->result = strcmp(done.action, "duplicate") == 0 ? RESULT_DUPLICATE : RESULT_DELIVERED;
 	strlcpy(outcome->text, done.action, sizeof(outcome->text));
 }
@@ -238,7 +239,7 @@ on_read(void *arg, const struct lmtp_envelope *e, const struct source *from, str
 	return identify_read(&how, from, &site->message, err);
 }
 
-static void
+static bool
 on_answered(void *arg, const struct lmtp_envelope *e, int64_t gap_ms)
 {
 	struct lmtpd_site *site = arg;
@@ -257,6 +258,7 @@ on_answered(void *arg, const struct lmtp_envelope *e, int64_t gap_ms)
 	log_add_number(&line, "gap_ms", (long long)gap_ms);
 	log_write(site->log, &line, false);
 	log_flush(site->log);
+	return !site->lost_ledger && ++site->messages < LMTPD_MESSAGES_MAX;
 }
 
 static void

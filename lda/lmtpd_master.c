@@ -105,6 +105,12 @@ start_worker(struct master *m)
 	return 0;
 }
 
+static unsigned int
+least_idle(const struct lmtpd_board *board)
+{
+	return board->size < LMTPD_SPARE_MIN ? board->size : LMTPD_SPARE_MIN;
+}
+
 /* Workers that wait, as many as are wanted. More connections than workers wait in the kernel: a client that waits is better off than one that
  * is turned away and keeps its queue back for minutes. */
 static void
@@ -113,7 +119,7 @@ fill_places(struct master *m)
 	struct lmtpd_board *board = m->server->board;
 	unsigned int idle = lmtpd_board_in(board, PLACE_IDLE);
 
-	while (idle < LMTPD_SPARE_MIN && m->crashes < CRASHES_MAX && start_worker(m) == 0)
+	while (idle < least_idle(board) && m->crashes < CRASHES_MAX && start_worker(m) == 0)
 		idle++;
 	atomic_store(board->crowded, idle == 0);
 }
@@ -214,13 +220,15 @@ tell(struct master *m)
 static void
 tick(struct master *m)
 {
+	struct lmtpd_board *board = m->server->board;
 	int64_t now = clock_ms();
 
 	if (!m->active || now - m->tick_ms < TICK_MS)
 		return;
 	m->tick_ms = now;
 	m->crashes = 0;
-	m->active = lmtpd_board_in(m->server->board, PLACE_BUSY) > 0;
+	/* Workers that could not be started are tried again: nobody else would wake us. */
+	m->active = lmtpd_board_in(board, PLACE_BUSY) > 0 || lmtpd_board_in(board, PLACE_IDLE) < least_idle(board);
 	tell(m);
 }
 

@@ -20,6 +20,7 @@
 
 #define LMTPD_LEDGERS 4		/* that a worker keeps open; others are opened again */
 #define LMTPD_PEER_MAX 64
+#define LMTPD_MESSAGES_MAX 5000	/* then a new process takes over: nothing may grow for ever */
 
 struct lmtpd_ledger {
 	char *url;
@@ -42,13 +43,16 @@ struct lmtpd_site {
 	bool one_log;				/* and that of every delivery */
 	struct lmtpd_ledger ledgers[LMTPD_LEDGERS];
 	size_t next_ledger;			/* whose place the next one takes */
-	bool trouble;				/* something could not be opened or written: a new worker may be better off */
+	bool lost_ledger;			/* it could not be used: this process may never be able to */
+	bool trouble;				/* that, or something could not be opened or written: a new worker may be better off */
 
 	/* of this connection and this message */
 	char peer[LMTPD_PEER_MAX];		/* for a Received field: "([192.0.2.1])"; "" for a socket in the file system */
 	struct message *message;
 	int shared;				/* a file with the same bytes, or -1: not yet */
 	unsigned int delivered, duplicates, failed;
+
+	unsigned int messages;		/* that were answered in all */
 };
 
 struct lmtpd_recipient {

@@ -16,12 +16,14 @@
 #include <unistd.h>
 
 #include "exit.h"
+#include "fs.h"
 #include "lmtpd_monitor.h"
 #include "lmtpd_server.h"
 #include "redis_url.h"
 #include "sandbox.h"
 
-#define CONNECTIONS_MAX 5000	/* then a new process takes over: nothing may grow for ever */
+#define CONNECTIONS_MAX 5000	/* as LMTPD_MESSAGES_MAX, of connections that perhaps bring none */
+#define ACCEPT_PAUSE_MS 100	/* when the system has no room for one more */
 
 static volatile sig_atomic_t stopping;
 static const int *volatile listening;	/* our descriptors of the listening sockets, -1 at the end; for on_stop() */
@@ -191,7 +193,9 @@ next_connection(const struct lmtpd_server *server, const sigset_t *waiting)
 				continue;
 			fd = accept4(pfds[i].fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 			if (fd != -1)
-				return fd;	/* another worker may have been faster */
+				return fd;
+			if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)	/* another worker may have been faster */
+				clock_sleep_ms(ACCEPT_PAUSE_MS);
 		}
 	}
 	return -1;
@@ -227,7 +231,7 @@ work(struct lmtpd_server *server, struct lmtpd_site *site, struct lmtpd_place *p
 	unsigned int served;
 	int fd;
 
-	for (served = 0; served < CONNECTIONS_MAX && !site->trouble; served++) {
+	for (served = 0; served < CONNECTIONS_MAX && site->messages < LMTPD_MESSAGES_MAX && !site->trouble; served++) {
 		change_state(server, place, PLACE_IDLE);
 		if (lmtpd_board_in(server->board, PLACE_IDLE) > LMTPD_SPARE_MAX)
 			return;

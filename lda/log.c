@@ -78,10 +78,8 @@ log_open_as(struct log **out, const char *program, const struct config *config, 
 			return -1;
 		}
 	} else if (log->target == LOG_TO_SYSLOG) {
-		log->syslog = access("/dev/log", F_OK) == 0;	/* without a logger there is nothing to format for it */
 		openlog(program, LOG_PID, LOG_MAIL);
-		if (log->syslog)
-			tzset();	/* syslog(3) wants the local time, which a sandbox would not let it read */
+		tzset();	/* syslog(3) wants the local time, which a sandbox would not let it read */
 	}
 	*out = log;
 	return 0;
@@ -240,20 +238,30 @@ queue(struct log *log, const struct text *t)
 	log->queue[log->queued++] = '\n';
 }
 
+/* Without a logger there is nothing to format for it. It may be away for a moment, and a server lives for weeks. */
+static bool
+has_syslog(struct log *log)
+{
+	if (log->target == LOG_TO_SYSLOG && !log->syslog)
+		log->syslog = access("/dev/log", F_OK) == 0;
+	return log->syslog;
+}
+
 void
 log_write(struct log *log, const struct log_line *line, bool warning)
 {
+	bool to_syslog = has_syslog(log);
 	struct text t;
 
 	if (log->target == LOG_TO_FILE)
 		write_file(log, line);
-	if (!log->verbose && !log->syslog)
+	if (!log->verbose && !to_syslog)
 		return;
 	format(&t, log, NULL, line);
 	t.bytes[t.len] = '\0';
 	if (log->verbose)
 		queue(log, &t);
-	if (log->syslog)
+	if (to_syslog)
 		syslog(warning ? LOG_WARNING : LOG_INFO, "%s", t.bytes);
 }
 

@@ -181,7 +181,18 @@ is "$(codes)" '220 250 503 5.5.1 250 2.1.0 503 5.5.1 250 2.1.5 250 2.0.0 250 2.0
 is "$(find vmail -path '*/b2@*' | wc -l)" 0 'RSET ends the message'
 printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<b4@example.org>\r\nBDAT 6\r\nabcdefQUIT\r\nNOOP\r\n' | talk_raw
 is "$(codes)" '220 250 250 2.1.0 250 2.1.5 250 2.0.0 221 2.0.0' 'QUIT between two chunks is the end' || diag "$(cat replies)"
+{ printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<b5@example.org>\r\n'
+for i in $(seq 300); do printf 'BDAT 4\r\nabc\n'; done
+printf 'BDAT 0 LAST\r\nQUIT\r\n'; } | talk_raw
+matches "$(codes)" '250 2.0.0 250 2.0.0 221 2.0.0$' '300 chunks are one message' || diag "$(tail -n 3 replies)"
 is "$(stat -c %a s)" 666 'whoever comes to the socket may connect'
+
+# A ledger that can't be used.
+serve
+chmod 0 L
+{ letter a1@example.org t1 | sed '$d'; printf 'NOOP\n'; } | talk
+chmod 700 L
+matches "$(codes)" '354 250 2.0.0 421 4.3.2$' 'its worker ends after the message: another one may be able to' || diag "$(cat replies)"
 
 # Limits.
 serve -o lmtp-max-size=1K -o lmtp-max-recipients=2 -o lmtp-timeout=1s -o lmtp-data-timeout=1s

@@ -57,6 +57,13 @@ letter a@example.org w2 | talk
 matches "$(codes)" '250 2.0.0 221 2.0.0$' 'all workers killed: new ones serve'
 matches "$(cat log)" 'notice="worker [0-9]+ ended with signal 9"' 'the log says so'
 ok 'half a message is none' not test -e vmail/stalled@example.org
+ln log log.copy
+# shellcheck disable=SC2046 # all of them
+kill -9 $(pgrep -P "$server")
+sleep 2.5
+rm log.copy
+letter a@example.org w3 | talk
+matches "$(codes)" '250 2.0.0 221 2.0.0$' 'no worker could start, for longer than a second; then they serve again' || diag "$(tail -n 3 log)"
 
 # Stop.
 rm replies

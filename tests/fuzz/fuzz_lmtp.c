@@ -173,12 +173,13 @@ on_deliver(void *arg, const struct lmtp_envelope *e, void *recipient, char reply
 	snprintf(reply, LMTP_REPLY_MAX, "250 2.0.0 number %u", *(unsigned int *)recipient);
 }
 
-static void
+static bool
 on_answered(void *arg, const struct lmtp_envelope *e, int64_t gap_ms)
 {
 	struct play *p = arg;
 
 	must(p->answered == e->count && gap_ms >= 0);
+	return true;
 }
 
 static void
