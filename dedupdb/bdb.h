@@ -28,6 +28,7 @@
 #define BDB_MAGIC "DDLEDG5\n"	/* its digit grows with each change of the header */
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
+#define BDB_HANDLES_MAX 2000	/* shared memory has room for 4,900, and a recovery for those of two such times */
 #define BDB_REGIONS 8		/* of an environment; Berkeley DB makes three of them */
 #define BDB_CHECKPOINT_KB 512	/* of log, after which a checkpoint is made */
 #define BDB_SECTION_MS 5	/* how long a section of long work works before it lets deliveries in */
@@ -43,7 +44,8 @@ struct bdb_header {
 	uint64_t generation;		/* another number with every repair: handles opened before one are worthless. 0: there was none */
 	uint64_t duplicates;
 	uint32_t regions;		/* how many region files there are */
-	uint32_t changes;		/* since the last checkpoint was asked for */
+	uint16_t changes;		/* since the last checkpoint was asked for */
+	uint16_t handles;		/* on the shared memory, as it was made last: of processes at work, and of ones that died */
 	uint32_t log;			/* number of the last log file */
 	uint32_t events;		/* the next event's number; 0: not known */
 	unsigned char hand[FINGERPRINT_BYTES];	/* the clock hand: tidying goes on from this key */
@@ -86,6 +88,7 @@ struct bdb {
 	volatile bool working;
 	bool closing;			/* set by the work: close the environment with this section */
 	int log;			/* descriptor of the log file that the work wrote to last; -1: nothing is to be synced */
+	bool recovering;		/* all shared memory is made anew */
 	bool transient;			/* the database complained of a full disk or the like: not of damage */
 	char complaint[160];		/* the first thing it said */
 };

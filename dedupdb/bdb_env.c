@@ -1,4 +1,5 @@
 /* The Berkeley DB environment of a ledger: opening, recovering, setting aside. Always called inside a section. */
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <bsd/string.h>
@@ -24,10 +25,14 @@
  * which the log says each time. */
 static const int transient_errors[] = { ENOSPC, EDQUOT, ENOMEM, EMFILE, ENFILE, EACCES, EPERM, EROFS, EFBIG, EINTR, EIO };
 
+/* No memory, where it was not made anew just now, is Berkeley DB's own: processes that died between two sections have left handles there. */
 static bool
-is_transient(int e)
+is_transient(const struct bdb *b, int e)
 {
 	size_t i;
+
+	if (e == ENOMEM && !b->recovering)
+		return false;
 
 	for (i = 0; i < sizeof(transient_errors) / sizeof(transient_errors[0]); i++)
 		if (e == transient_errors[i])
@@ -46,14 +51,14 @@ complain(const DB_ENV *env, const char *prefix, const char *text)
 		snprintf(b->complaint, sizeof(b->complaint), "%s", text);
 	/* A full disk makes the environment panic, and the return value then says no more than that: the text tells why. */
 	for (i = 0; i < sizeof(transient_errors) / sizeof(transient_errors[0]); i++)
-		if (strstr(text, strerror(transient_errors[i])) != NULL)
+		if (is_transient(b, transient_errors[i]) && strstr(text, strerror(transient_errors[i])) != NULL)
 			b->transient = true;
 }
 
 enum store_result
 bdb_fail(struct bdb *b, const char *op, int ret, struct err *err)
 {
-	bool transient = b->transient || is_transient(ret);
+	bool transient = b->transient || is_transient(b, ret);
 
 	err_set(err, transient ? STATUS_TEMP : STATUS_CORRUPT, "ledger %s: %s: %s%s%s", b->path, op, db_strerror(ret),
 	    b->complaint[0] != '\0' ? ": " : "", b->complaint);
@@ -324,8 +329,6 @@ bdb_env_open(struct bdb *b, enum bdb_opening how, struct err *err)
 	uint32_t first;
 	DB_LSN end;
 
-	b->complaint[0] = '\0';
-	b->transient = false;
 	if (recover && prepare_recovery(b, &first, err) == -1)
 		return -1;
 	if (recover && bdb_is_full(b->lock))
@@ -361,6 +364,11 @@ bdb_env_close(struct bdb *b)
 void
 bdb_env_abandon(struct bdb *b)
 {
+	size_t i;
+
+	for (i = 0; b->many && i < BDB_REGIONS; i++)
+		if (b->regions[i].at != NULL)
+			(void)munmap(b->regions[i].at, b->regions[i].size);
 	b->db = NULL;
 	b->env = NULL;
 	memset(b->regions, 0, sizeof(b->regions));

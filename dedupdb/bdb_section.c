@@ -262,7 +262,9 @@ bdb_why_repair(struct bdb *b)
 		return "a process died at work";
 	if (!is_this_boot(b))
 		return b->boot_known ? "the machine was restarted" : "without /proc nobody knows whether the machine was restarted";
-	return is_sealed(b) ? NULL : "its files were changed or removed";
+	if (!is_sealed(b))
+		return "its files were changed or removed";
+	return b->header.handles > BDB_HANDLES_MAX ? "many processes died between two steps" : NULL;
 }
 
 /* How to repair it, if there is a reason. */
@@ -273,7 +275,9 @@ choose_repair(struct bdb *b)
 		return BDB_RECOVER_VERIFY;
 	if (!is_this_boot(b))
 		return BDB_RECOVER_POWER;
-	return b->header.dirty != 0 ? BDB_RECOVER_KILLED : BDB_RECOVER_VERIFY;
+	if (b->header.dirty != 0 || (b->header.handles > BDB_HANDLES_MAX && is_sealed(b)))
+		return BDB_RECOVER_KILLED;
+	return BDB_RECOVER_VERIFY;
 }
 
 /* A process that keeps its ledger open must not keep the lock: closing the file frees it for certain. */
@@ -324,6 +328,7 @@ start_work(struct bdb *b, struct err *err)
 	if (why != NULL) {
 		b->header.generation = new_generation(b);
 		b->header.regions = 0;
+		b->header.handles = 0;
 		b->header.events = 0;	/* whoever died may have written one, and an older header would repeat numbers */
 		if (how != BDB_RECOVER_KILLED)
 			b->header.seal = 0;	/* until that has been done */
@@ -336,9 +341,13 @@ start_work(struct bdb *b, struct err *err)
 	if (bdb_header_write(b, err) == -1)
 		return -1;
 	b->working = true;
-	b->closing = false;
+	b->closing = b->transient = false;
+	b->recovering = why != NULL;
+	b->complaint[0] = '\0';
 	if (b->env != NULL && (why != NULL || b->generation != b->header.generation))
 		bdb_env_abandon(b);
+	if (b->env == NULL)
+		b->header.handles++;	/* if this fails it counts for nothing: the header stays dirty */
 	if (b->env == NULL)
 		ret = why != NULL ? repair(b, why, how, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
 	b->generation = b->header.generation;
@@ -350,8 +359,10 @@ finish_work(struct bdb *b, bool good, bool damaged)
 {
 	if (good)
 		bdb_seal_note_log(b);
-	if (good && b->closing && bdb_env_close(b) == -1)
-		good = false;
+	if (good && b->env != NULL && (b->closing || !b->boot_known)) {
+		good = bdb_env_close(b) == 0;
+		b->header.handles--;
+	}
 	b->working = false;
 	if (good) {
 		b->distrust = false;

@@ -102,6 +102,32 @@ test_log_files(void **state)
 	}
 }
 
+/* Processes that die between two sections keep handles in the shared memory, which has room for 4,900. */
+static void
+test_dead_handles(void **state)
+{
+	struct fixture *f = *state;
+	struct claim claim;
+	unsigned int i;
+	int status;
+	pid_t pid;
+
+	deliver_one(f, 1, NOW);
+	ledger_close(&f->ledger);
+	for (i = 0; i < 6000; i++) {
+		pid = fork();
+		if (pid == 0) {
+			fixture_open(f);
+			claim_as(f, 2, NOW, CLAIM_NEW, &claim);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+	fixture_open(f);
+	claim_as(f, 1, NOW, CLAIM_DUPLICATE, &claim);
+}
+
 /* Header and environment come back from a backup while a server has the ledger open. */
 static void
 test_older_header(void **state)
@@ -273,6 +299,7 @@ main(void)
 		BDB(test_moved_folder),
 		BDB(test_older_header),
 		BDB(test_log_files),
+		BDB(test_dead_handles),
 		BDB(test_killed_at_work),
 		BDB(test_clock_hand),
 		BDB(test_undecodable_is_replaced),
