@@ -91,8 +91,11 @@ static int
 redis_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
 {
 	struct redis *r = redis_of(store);
+	size_t i;
 	int ret;
 
+	for (i = 0; i < r->n_nodes; i++)
+		r->nodes[i]->unsynced = false;	/* marks of earlier deliveries: nobody waits for them, and their server may be gone */
 	redis_begin(r);
 	ret = redis_reach(r, 0, err) == NULL ? -1 : 0;
 	needs->names = !look_up_all(r);
