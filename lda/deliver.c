@@ -308,7 +308,8 @@ duplicate(struct work *w, struct err *err)
 	return 0;
 }
 
-/* Another message's record that a crash left pending in this mbox: each delivery shortens the time in which a reader could spoil it. */
+/* Another message's record that a crash left pending in this mbox: each delivery shortens the time in which a reader could spoil it.
+ * Not for ever: where its entry is nowhere, each look reads the whole file. */
 static int
 settle_other(void *arg, struct claim *claim, struct err *err)
 {
@@ -316,7 +317,7 @@ settle_other(void *arg, struct claim *claim, struct err *err)
 	struct event event;
 	char path[PATH_MAX];
 
-	if (claim->state != CLAIM_PENDING || mailbox_of_intent(&claim->record.intent) != w->ops ||
+	if (claim->state != CLAIM_PENDING || clock_now() - claim->record.decided > PROVED_WITHIN || mailbox_of_intent(&claim->record.intent) != w->ops ||
 	    w->ops->intent_path(&claim->record.intent, path, sizeof(path)) == -1 || strcmp(path, w->options.path) != 0 ||
 	    memcmp(&claim->fp, &w->fp, sizeof(w->fp)) == 0 || memcmp(&claim->fp, &w->judged.own, sizeof(w->fp)) == 0)
 		return 0;
@@ -334,8 +335,11 @@ round_once(struct work *w, struct err *err)
 	bool lock = w->ops->lock != NULL && !w->locked;
 	int done = 0;
 
-	if (w->judged.claim.state == CLAIM_DUPLICATE)
+	if (w->judged.claim.state == CLAIM_DUPLICATE) {
+		if (!judge_accepts(&w->judged))
+			return 0;	/* a separate copy was faster while others were looked for */
 		return duplicate(w, err) == -1 ? -1 : 1;
+	}
 	if (lock) {		/* what the ledger said before the lock is only good for the common duplicate (M4) */
 		if (ensure_locked(w, err) == -1)
 			return -1;
@@ -435,7 +439,7 @@ complete(struct work *w, int started, struct delivered *done, struct err *err)
 	*done = (struct delivered){ .action = w->action, .without_ledger = w->trouble != NULL };
 	if (ret == 0 && w->trouble != NULL && strcmp(w->action, event_name(EVENT_DUPLICATE)) != 0)
 		ledger_note(ledger, work_act(w, EVENT_UNRECORDED));
-	if (ret == 0)
+	if (ret == 0 && w->trouble == NULL)	/* else each file would wait for the ledger as long as this message has */
 		sweep(w);
 	finish(w);
 	return ret;

@@ -53,6 +53,8 @@ work_extra_copy(struct work *w, struct err *err)
 	if (ret == 0)
 		ledger_note(w->d->ledger, work_act(w, config->on_duplicate == DUPLICATE_FOLDER ? EVENT_FILED : EVENT_TAGGED));
 done:
+	if (box != NULL && ret == -1)
+		w->ops->discard(box);	/* no record names it */
 	if (box != NULL)
 		w->ops->close(&box);
 	free(tag);

@@ -118,7 +118,7 @@ maildir_sweep_tmp(int dir, const char *path, int64_t now, int (*named)(void *arg
 {
 	char digits[FINGERPRINT_TAG + 1];
 	struct dirent *entry;
-	int removed = 0, tmp;
+	int removed = 0, is_named, tmp;
 	DIR *d;
 
 	tmp = fs_open_dir_at(dir, "tmp", path, err);	/* of our own: reading moves its position */
@@ -132,7 +132,10 @@ maildir_sweep_tmp(int dir, const char *path, int64_t now, int (*named)(void *arg
 	while ((entry = readdir(d)) != NULL) {
 		if (!is_ours(entry->d_name, digits) || !is_abandoned(tmp, entry->d_name, now))
 			continue;
-		if (digits[0] != '\0' && named(arg, digits) != 0)
+		is_named = digits[0] != '\0' ? named(arg, digits) : 0;
+		if (is_named == -1)
+			break;		/* the next one would fare no better */
+		if (is_named != 0)
 			continue;
 		if (unlinkat(tmp, entry->d_name, 0) == 0)
 			removed++;

@@ -63,6 +63,9 @@ if can_trace; then
 		does duplicate "Maildir, $in, a duplicate" -o over-quota=reject <$in
 		is "$(copies) $(staged)" '1 0' "Maildir, $in, a duplicate: one copy, nothing left"
 		exits 75 "Maildir, $in, a duplicate to be tagged" -o on-duplicate=tag -o over-quota=reject <$in
+		run="strace -f -o trace.out -e trace=fsync -e inject=fsync:error=EDQUOT"
+		exits 75 "Maildir, $in, one that was written" -o on-duplicate=tag -o over-quota=reject <$in
+		is "$(copies) $(staged)" '1 0' "Maildir, $in, one that was written: nothing left"
 		run=
 		maildir
 		run=$(kill_at "$RENAME" 1 "$D/M/new")
@@ -187,6 +190,11 @@ for closed in '<&-' '>&-' '2>&-' '<&- >&- 2>&-' '>&- 2>&-'; do
 	*'<&-'*) is "$rc $(copies) $(staged)" '75 0 0' "closed: $closed" ;;
 	*) is "$rc $(copies)" '0 1' "closed: $closed" && same "$(only)" m "closed: $closed: nothing but the message is in it" ;;
 	esac
+done
+
+for closed in '>&-' '<&- >&-' '<&- >&- 2>&-'; do
+	eval '"$BUILD/dedupdb" -l "$ledger" list '"$closed" 2>err
+	is "$(head -c 6 L/lock)" DDLEDG "dedupdb, closed: $closed: nothing is written to the ledger"
 done
 
 # Few descriptors: whatever does not work, the message is deferred or is there.
