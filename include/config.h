@@ -104,6 +104,9 @@ int config_resolve(struct config *config, const struct identity *who, struct err
 int config_load(struct config **config, const char *file, const char *const *assignments, const struct identity *who, uid_t uid,
     bool user_file, struct err *err);
 
+/* Seconds as milliseconds, as many as fit. */
+int config_ms(int64_t seconds);
+
 /* What the ledger and the mailbox need to know of it. The strings are borrowed from config; the caller fills in what one message
  * brings (sender, head, folder) and the notices. */
 void config_ledger_options(const struct config *config, struct ledger_options *options);

@@ -299,8 +299,8 @@ fail:
 	return -1;
 }
 
-static int
-to_ms(int64_t seconds)
+int
+config_ms(int64_t seconds)
 {
 	return seconds > INT_MAX / 1000 ? INT_MAX : (int)(seconds * 1000);
 }
@@ -311,11 +311,11 @@ config_ledger_options(const struct config *config, struct ledger_options *option
 	*options = (struct ledger_options){
 		.url = config->ledger_url,
 		.window = config->window,
-		.lock_timeout_ms = to_ms(config->lock_timeout),
+		.lock_timeout_ms = config_ms(config->lock_timeout),
 		.strict = config->strict,
 		.create = true,
 		.history = (uint32_t)config->history,
-		.timeout_ms = to_ms(config->ledger_timeout),
+		.timeout_ms = config_ms(config->ledger_timeout),
 		.password = config->ledger_password,
 		.lookup = host_find,
 	};
@@ -330,7 +330,7 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 		.create_folder = config->create_folders,
 		.head = "",
 		.strict = config->strict,
-		.lock_timeout_ms = to_ms(config->lock_timeout),
+		.lock_timeout_ms = config_ms(config->lock_timeout),
 		.stale_lock_s = config->stale_lock_time,
 		.user = config->user,
 		.home = config->home,
@@ -339,7 +339,7 @@ config_mailbox_options(const struct config *config, struct mailbox_options *opti
 		.command = config->command,
 		.lock_folder = -1,
 		.time_limit_s = config->time_limit,
-		.deadline_ms = clock_ms() + to_ms(config->ends_after) - LAST_WORDS_MS,
+		.deadline_ms = clock_ms() + config_ms(config->ends_after) - LAST_WORDS_MS,
 	};
 	memcpy(options->locks, config->mbox_locks, sizeof(options->locks));
 }

@@ -168,7 +168,7 @@ read_mailbox(struct dedupe *d, int64_t since)
 	struct err err = { .text = "" };
 	enum reader_end end = READER_FAILED;
 
-	options.lock_timeout_ms = (int)d->t->config->lock_timeout * 1000;
+	options.lock_timeout_ms = config_ms(d->t->config->lock_timeout);
 	r.root = open(d->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (r.root == -1)
 		err_sys(&err, "open mailbox", d->path);
@@ -190,6 +190,17 @@ read_mailbox(struct dedupe *d, int64_t since)
 
 /* --- an mbox --- */
 
+/* The oldest stays; of two of one age the one that stands first. */
+static int
+compare_age(const void *left, const void *right)
+{
+	const struct copy *a = ((const struct found *)left)->copy, *b = ((const struct found *)right)->copy;
+
+	if (a->date != b->date)
+		return a->date < b->date ? -1 : 1;
+	return a->place < b->place ? -1 : a->place > b->place;
+}
+
 int
 dedupe_mbox(struct dedupe *d)
 {
@@ -206,10 +217,11 @@ dedupe_mbox(struct dedupe *d)
 			break;
 		}
 		g.all = all = grown;
-		for (i = 0; i < n; i++) {
+		for (i = 0; i < n; i++)
 			all[i] = (struct found){ .copy = copies_at(&d->copies, from + i) };
-			d->bytes += i > 0 ? all[i].copy->size : 0;
-		}
+		qsort(all, n, sizeof(*all), compare_age);
+		for (i = 1; i < n; i++)
+			d->bytes += all[i].copy->size;
 		d->groups++;
 		d->found += n - 1;
 		dedupe_print_group(d, &g, fd);

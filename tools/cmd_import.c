@@ -99,6 +99,8 @@ look_up(struct import *im, uint64_t *absent, struct err *err)
 
 	*absent = 0;
 	for (i = 0; i < im->n; i++) {
+		if (i > 0 && by_fingerprint(&im->batch[i], &im->batch[i - 1]) == 0)
+			continue;	/* the one before is what it is a copy of */
 		if (im->t->ledger != NULL && ledger_claim(im->t->ledger, &im->batch[i].fp, im->t->now, &claim, err) == -1)
 			return -1;
 		*absent += im->t->ledger == NULL || (claim.state == CLAIM_NEW && (!claim.present || claim.record.state != 0));
@@ -153,8 +155,10 @@ is_among(const struct fingerprint *fp, const struct fingerprint *others, size_t 
 	return false;
 }
 
+#define UNREAD (-2)
+
 /* An mbox does not say which lines its writer has quoted. Each way to read it gets a record: the one that is right is among them, and
- * the others are of no message. Returns as identify_mail(). */
+ * the others are of no message. Returns as identify_mail(), or UNREAD for its -1: the message, not the ledger, is what failed. */
 static int
 add_readings(struct import *im, const struct mail *mail, struct err *err)
 {
@@ -171,7 +175,7 @@ add_readings(struct import *im, const struct mail *mail, struct err *err)
 		if (found == 1 && !is_among(&fp[i], fp, i) && add(im, &fp[i], mail->date, err) == -1)
 			return -1;
 	}
-	return found;
+	return found == -1 ? UNREAD : found;
 }
 
 static int
@@ -196,7 +200,12 @@ visit(void *arg, struct mail *mail, struct err *err)
 		return 0;
 	}
 	found = add_readings(im, mail, err);
-	if (found == -1)
+	if (found == UNREAD && mailbox_reader_kind(im->reader) == READER_MAILDIR) {
+		im->counts.unreadable++;
+		tool_note("%s: %s", mail->path, err->text);
+		return 0;
+	}
+	if (found < 0)
 		return -1;
 	im->counts.messages++;
 	im->counts.unidentified += found == 0;
@@ -217,7 +226,8 @@ read_mailbox(struct import *im, struct err *err)
 		im->visited = 0;
 		progress_begin(&im->progress, "import", "messages", mailbox_reader_total(im->reader));
 		end = mailbox_reader_each(im->reader, visit, im, err);
-		if (end <= READER_STOPPED && flush(im, err) == -1)
+		/* What was read before a failure counts, too. */
+		if (end != READER_CHANGED && flush(im, end == READER_FAILED ? NULL : err) == -1)
 			end = READER_FAILED;
 	}
 	progress_end();
@@ -234,7 +244,7 @@ static int
 import_mailbox(struct import *im, char *path)
 {
 	const struct reader_options options = { .path = path, .now = im->t->now, .since = im->t->now - im->t->config->window,
-		.wanted = wanted, .tick = tick, .arg = im, .lock_timeout_ms = (int)im->t->config->lock_timeout * 1000 };
+		.wanted = wanted, .tick = tick, .arg = im, .lock_timeout_ms = config_ms(im->t->config->lock_timeout) };
 	size_t len = strlen(path);
 	enum reader_end end;
 	const char *base;

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "fs.h"
 #include "mailbox.h"
 #include "recover.h"
 #include "tool.h"
@@ -46,7 +47,8 @@ visit(void *arg, struct claim *claim, struct err *err)
 		return 0;
 	progress("pending records", r->settled + r->dropped + r->left + r->failed);
 	fingerprint_hex(&claim->fp, hex);
-	if (recover_record(r->t->ledger, claim, &r->base, r->t->now, r->t->config->window, &result, &why) == -1) {
+	/* Now, not when -A began: a stage that is missing proves something as long as nobody cleans up after it. */
+	if (recover_record(r->t->ledger, claim, &r->base, clock_now(), r->t->config->window, &result, &why) == -1) {
 		r->failed++;
 		tool_note("%.*s stays pending: %s", FINGERPRINT_TAG, hex, why.text);
 		return 0;	/* the other ones may do better */
@@ -74,7 +76,7 @@ sweep(struct recovery *r)
 		return EX_OK;
 	if (ops->open(&box, &r->base, &err) == -1)
 		return tool_err(&err, EX_TEMPFAIL);
-	n = recover_sweep(r->t->ledger, box, r->t->now, &err);
+	n = recover_sweep(r->t->ledger, box, clock_now(), &err);
 	ops->close(&box);
 	if (n == -1)
 		return tool_err(&err, EX_TEMPFAIL);

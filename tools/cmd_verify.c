@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "mailbox.h"
 #include "tool.h"
@@ -85,10 +86,14 @@ look(struct verify *v, const struct record *record, const char *hex)
 	struct err err;
 
 	v->pending++;
+	if (v->served && geteuid() == 0)
+		return;		/* root looks into no user's mailbox */
 	if (ops == NULL)
 		err_set(&err, STATUS_TEMP, "its intent is of no known kind");
 	else
 		looked = ops->look(record, &err);
+	if (looked == LOOKED_FAILED && v->served)
+		return;		/* it may be another user's, or another host's */
 	if (looked == LOOKED_FAILED)
 		unreachable(v, hex, &err);
 	else if (looked == LOOKED_ABSENT)

@@ -5,6 +5,7 @@
 
 #include "dedupe.h"
 #include "mail_head.h"
+#include "output.h"
 
 #define VALUE_SHOWN 256	/* bytes of a Message-ID that are shown */
 
@@ -65,7 +66,7 @@ print_difference(void *arg, const char *name)
 	struct differences *diff = arg;
 
 	if (diff->array != NULL) {
-		json_array_append_new(diff->array, json_string(name));
+		out_append(diff->array, name);
 		return;
 	}
 	fputs(diff->count++ == 0 ? "         differs: " : ", ", stdout);

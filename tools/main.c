@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "fs.h"
+#include "process.h"
 #include "tool.h"
 #include "users.h"
 #include "version.h"
@@ -245,6 +246,7 @@ main(int argc, char **argv)
 	struct tool t = { .now = clock_now() };
 	int rc, stopped;
 
+	process_fill_descriptors();	/* or a file of the ledger would be standard output */
 	t.umask = umask(077);
 	signal(SIGPIPE, SIG_IGN);	/* a reader that goes away must not stop a change half-way */
 	rc = read_options(&t, argc, argv);

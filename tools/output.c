@@ -40,7 +40,7 @@ out_end(struct out *o)
 	if (o->object == NULL)
 		return;
 	/* a write error stays in stdout, and main tells it; any other means memory */
-	if (json_dumpf(o->object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15)) == -1 && !ferror(stdout))
+	if (json_dumpf(o->object, stdout, JSON_COMPACT | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)) == -1 && !ferror(stdout))
 		no_memory();
 	putchar('\n');
 	json_decref(o->object);
@@ -108,6 +108,13 @@ json_bytes(const void *bytes, size_t len)
 	json_t *value = json_stringn(bytes, len);
 
 	return value != NULL ? value : json_escaped(bytes, len);
+}
+
+void
+out_append(json_t *array, const char *text)
+{
+	if (json_array_append_new(array, must(json_bytes(text, strlen(text)))) == -1)
+		no_memory();
 }
 
 void

@@ -24,6 +24,9 @@ struct out {
 void out_begin(struct out *o, bool json);
 void out_end(struct out *o);
 
+/* A text of any bytes, as the next element of a JSON array. */
+void out_append(json_t *array, const char *text);
+
 /* key: the JSON name, and the label of the text. */
 void out_text(struct out *o, const char *key, const char *text);	/* NULL: null, "none" */
 void out_bytes(struct out *o, const char *key, const void *bytes, size_t len);	/* any bytes; text escapes, JSON adds key_base64 */

@@ -1,17 +1,23 @@
 /* Who there is, and one child after the other. */
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "users.h"
+
+#define USER_LIMIT_S 3600	/* for what is done for one user */
+
+static volatile sig_atomic_t too_late;
 
 struct names {
 	char **name;
@@ -119,6 +125,32 @@ take_back(const struct tool *t, off_t before)
 	return ftruncate(fd, before) == -1 || lseek(fd, before, SEEK_SET) == -1 ? -1 : 0;
 }
 
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+	too_late = 1;
+}
+
+/* The user can stop that process, or hold what it waits for; the others are not to wait as long. */
+static int
+wait_for(pid_t pid, int *status)
+{
+	/* again and again: one that comes just before waitpid(2) is lost */
+	const struct itimerval limit = { .it_value = { .tv_sec = USER_LIMIT_S }, .it_interval = { .tv_sec = 1 } }, none = { .it_value = { 0 } };
+	struct sigaction sa = { .sa_handler = on_alarm };
+	pid_t ended;
+
+	too_late = 0;
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &limit, NULL);
+	while ((ended = waitpid(pid, status, 0)) == -1 && errno == EINTR)
+		if (too_late)
+			(void)kill(pid, SIGKILL);
+	setitimer(ITIMER_REAL, &none, NULL);
+	return ended == -1 ? -1 : 0;
+}
+
 static int
 run_as(struct tool *t, const char *name, int argc, char **argv, int (*work)(struct tool *t, int argc, char **argv))
 {
@@ -133,9 +165,8 @@ run_as(struct tool *t, const char *name, int argc, char **argv, int (*work)(stru
 		tool_about(name);
 		_exit(work(t, argc, argv));
 	}
-	while (waitpid(pid, &status, 0) == -1)
-		if (errno != EINTR)
-			return tool_fail(EX_TEMPFAIL, "wait: %s", strerror(errno));
+	if (wait_for(pid, &status) == -1)
+		return tool_fail(EX_TEMPFAIL, "wait: %s", strerror(errno));
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	if (take_back(t, before) == -1)

@@ -203,6 +203,13 @@ has 'messages by their number' 'stays  2026-11-20T12:00:01' 'message 1' 'copy   
 gives 0 'an mbox as JSON' dedupe --json box
 schema 'an mbox as JSON: as in dedupe.json'
 json 'g[0]["stays"]["number"], g[0]["copies"][0]["number"], t["copies"]' '1 3 1' 'the same'
+{ for i in 3 1; do
+	printf 'From joe@example.org Fri Nov 20 12:00:0%s 2026\n' $i
+	msg 1 "hop$i"
+	printf '\n'
+done; } >late
+gives 0 'an mbox whose oldest message is not its first' dedupe -v late
+has 'the oldest one stays' 'stays  2026-11-20T12:00:01' 'message 2' 'copy   2026-11-20T12:00:03' 'message 1'
 gives 64 'an mbox is not changed' dedupe --apply box
 says 'is an mbox: .* with a mail reader' 'it says why and what to do'
 same box box.before 'it is as it was'

@@ -43,7 +43,7 @@ takes() {	# takes PROGRAM VALUE...: one of these values is fit for each option
 }
 for program in dedup-lda dedup-lmtpd smtp-gap; do
 	fact options $program.8 | tr ' ' '\n' | grep -v '^--' >manual
-	takes $program 1 1K a@example.org >program
+	takes $program 1 1K a@example.org /x >program
 	alike "$program: options"
 done
 long() { sed -n "s/.*{ \"\([a-z0-9-]*\)\", no_argument.*/--\1/p; s/.*{ \"\([a-z0-9-]*\)\", required_argument.*/--\1=/p"; }
