@@ -33,7 +33,6 @@ is_transient(const struct bdb *b, int e)
 
 	if (e == ENOMEM && !b->recovering)
 		return false;
-
 	for (i = 0; i < sizeof(transient_errors) / sizeof(transient_errors[0]); i++)
 		if (e == transient_errors[i])
 			return true;

@@ -346,10 +346,10 @@ start_work(struct bdb *b, struct err *err)
 	b->complaint[0] = '\0';
 	if (b->env != NULL && (why != NULL || b->generation != b->header.generation))
 		bdb_env_abandon(b);
-	if (b->env == NULL)
+	if (b->env == NULL) {
 		b->header.handles++;	/* if this fails it counts for nothing: the header stays dirty */
-	if (b->env == NULL)
 		ret = why != NULL ? repair(b, why, how, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
+	}
 	b->generation = b->header.generation;
 	return ret;
 }

@@ -317,7 +317,8 @@ settle_other(void *arg, struct claim *claim, struct err *err)
 	struct event event;
 	char path[PATH_MAX];
 
-	if (claim->state != CLAIM_PENDING || clock_now() - claim->record.decided > PROVED_WITHIN || mailbox_of_intent(&claim->record.intent) != w->ops ||
+	if (claim->state != CLAIM_PENDING || clock_now() - claim->record.decided > PROVED_WITHIN ||
+	    mailbox_of_intent(&claim->record.intent) != w->ops ||
 	    w->ops->intent_path(&claim->record.intent, path, sizeof(path)) == -1 || strcmp(path, w->options.path) != 0 ||
 	    memcmp(&claim->fp, &w->fp, sizeof(w->fp)) == 0 || memcmp(&claim->fp, &w->judged.own, sizeof(w->fp)) == 0)
 		return 0;
