@@ -30,26 +30,30 @@ take_byte(struct lmtp_text *t, unsigned char c, unsigned char *out)
 {
 	size_t n = 0;
 
-	t->octets++;
 	if (t->state == TEXT_LINE && t->dots && c == '.') {
-		t->octets--;
 		t->state = TEXT_DOT;
 		return 0;
 	}
+	if (t->state == TEXT_DOT && c == '\r') {
+		t->state = TEXT_DOT_CR;	/* counts only if this is not the end: a message may fill its limit */
+		return 0;
+	}
 	if (t->state == TEXT_DOT_CR && c == '\n') {
-		t->octets -= 2;
 		t->state = TEXT_ENDED;
 		return 0;
 	}
-	if (c == '\n' && t->state == TEXT_CR) {
+	t->octets++;
+	if (t->state == TEXT_CR && c == '\n') {
 		out[0] = '\n';
 		t->state = TEXT_LINE;
 		return 1;
 	}
+	if (t->state == TEXT_DOT_CR)
+		t->octets++;
 	if (t->state == TEXT_CR || t->state == TEXT_DOT_CR)
 		out[n++] = '\r';	/* it was a CR alone */
 	if (c == '\r') {
-		t->state = t->state == TEXT_DOT ? TEXT_DOT_CR : TEXT_CR;
+		t->state = TEXT_CR;
 		return n;
 	}
 	out[n++] = c;

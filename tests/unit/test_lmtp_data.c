@@ -204,6 +204,21 @@ test_large(void **state)
 	assert_int_equal(assert_drained(c), 4);
 }
 
+/* A message may be as large as the limit, also where its last line comes in two pieces. */
+static void
+test_full(void **state)
+{
+	struct client *c = client("0123456789\r\n.\r", 14, false);
+	unsigned char buf[16];
+
+	(void)state;
+	lmtp_data_start(&c->data, &c->io, 12, 10000);
+	assert_int_equal(c->data.source.read(c->data.source.arg, buf, sizeof(buf), NULL), 11);
+	assert_int_equal(write(c->fds[1], "\nNEXT", 5), 5);
+	assert_reads(c, "");
+	client_free(c);
+}
+
 static void
 test_broken(void **state)
 {
@@ -288,6 +303,7 @@ main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_large),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_same_message),
 		cmocka_unit_test(test_lines),
