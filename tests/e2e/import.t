@@ -133,6 +133,19 @@ db 0 'two mailboxes in one run' import M N
 db 0 'show of one' show m2
 ok 'show of one: nobody knows from which' grep -q 'imported: recorded from a mailbox, without a delivery' out
 
+# A message that is there twice.
+fresh
+mkdir -p M/cur M/new M/tmp
+message twice >M/new/1
+cp M/new/1 M/cur/2:2,S
+message once >M/new/3
+for option in --dry-run ''; do
+	# shellcheck disable=SC2086 # none, or one word
+	db 0 "twice ${option:-at last}" import $option M
+	says_number "$([ -n "$option" ] && echo 'would record' || echo recorded)" 2 "twice ${option:-at last}"
+	says_number known 1 "twice ${option:-at last}"
+done
+
 # What has a record keeps it.
 fresh
 message 1 >m
@@ -188,6 +201,14 @@ if can_trace; then
 	done
 	ok "killed: $kills times" test "$kills" -gt 8
 	is "$(deliver_all)" '16 action=duplicate' 'killed: each is a duplicate'
+	rm -rf L
+	broken=$(find M/cur -type f | sort | sed -n 5p)
+	run="strace -o trace.out -P $D/$broken -e trace=read,pread64 -e inject=read,pread64:error=EIO"
+	db 66 'a broken sector' import M
+	run=
+	says_number recorded 15 'a broken sector: the others'
+	says_number unreadable 1 'a broken sector'
+	says "$broken: .*Input/output error" 'a broken sector: says where'
 	rm -rf L
 	# whoever starts this in the background has the signal ignored
 	run='env --default-signal=INT strace -o trace.out -P M/cur -e trace=openat -e inject=openat:signal=INT:when=2'

@@ -112,7 +112,21 @@ if can_trace; then
 	}
 fi
 
-# dedupdb.
+# dedupdb. Other hosts deliver to this ledger, too, and their mailboxes may not be here.
+message elsewhere >m
+chmod 500 M/new
+lda <m
+chmod 700 M/new
+is "$rc" 75 'a delivery that does not finish'
+mv M M.elsewhere
+db 0 'verify where the mailbox is not' verify
+prints '^pending  *1$' 'verify where the mailbox is not: pending'
+prints '^unreachable  *0$' 'verify where the mailbox is not: not for this host to judge'
+prints '^verdict  *well$' 'verify where the mailbox is not: well'
+mv M.elsewhere M
+db 0 'verify where it is' verify
+prints '^staged  *1$' 'verify where it is: staged'
+deliver helped 'its copy' elsewhere
 records=$("$BUILD/dedupdb" -l "$ledger" list | wc -l)
 db 0 'stat' stat
 prints "records  *$records\$|records: *$records|^records .*$records" 'stat: as many records as list has'
