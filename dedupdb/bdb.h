@@ -25,7 +25,7 @@
 #include "fs.h"
 #include "store.h"
 
-#define BDB_MAGIC "DDLEDG5\n"	/* its digit grows with each change of the header */
+#define BDB_MAGIC "DDLEDG6\n"	/* its digit grows with each change of the header */
 #define BDB_FRESH_AFTER 2	/* failures after which recovering again is no use */
 #define BDB_HINTS 8
 #define BDB_HANDLES_MAX 2000	/* shared memory has room for 4,900, and a recovery for those of two such times */

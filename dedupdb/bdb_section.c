@@ -275,7 +275,7 @@ choose_repair(struct bdb *b)
 		return BDB_RECOVER_VERIFY;
 	if (!is_this_boot(b))
 		return BDB_RECOVER_POWER;
-	if (b->header.dirty != 0 || (b->header.handles > BDB_HANDLES_MAX && is_sealed(b)))
+	if (b->header.dirty != 0 || (!b->distrust && b->header.handles > BDB_HANDLES_MAX && is_sealed(b)))
 		return BDB_RECOVER_KILLED;
 	return BDB_RECOVER_VERIFY;
 }
@@ -300,11 +300,14 @@ enter(struct bdb *b, int timeout_ms, struct err *err)
 		got = take_lock(b, timeout_ms, err);
 	if (got != 1)
 		return got;
-	if (read_header(b, err) == -1) {
+	/* Berkeley DB opens its files by their path, and this lock would not keep others out of another ledger there. */
+	if (b->env == NULL && bdb_is_moved(b))
+		got = err_set(err, STATUS_TEMP, "ledger %s: its folder was moved or replaced meanwhile", b->path);
+	else
+		got = read_header(b, err);
+	if (got == -1)
 		leave(b);
-		return -1;
-	}
-	return 1;
+	return got == -1 ? -1 : 1;
 }
 
 /* Not the next number: a header that was restored from a backup would count up to one that some process has its handles from. */
@@ -409,6 +412,7 @@ leave_folder(struct bdb *b)
 {
 	bdb_env_abandon(b);
 	b->generation = 0;
+	b->distrust = false;
 	if (b->lock != -1)
 		close(b->lock);
 	close(b->dir);

@@ -288,7 +288,10 @@ host_boot_id(unsigned char id[BOOT_ID_BYTES])
 		id[digits / 2] = (unsigned char)(id[digits / 2] << 4 | digit);
 		digits++;
 	}
-	return digits == (size_t)2 * BOOT_ID_BYTES ? 0 : -1;
+	if (digits == (size_t)2 * BOOT_ID_BYTES)
+		return 0;
+	memset(id, 0, BOOT_ID_BYTES);
+	return -1;
 }
 
 int64_t

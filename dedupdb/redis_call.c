@@ -284,9 +284,10 @@ redis_node_wait(struct redis *r, struct redis_node *node, struct err *err)
 	copies = redis_element(reply, 0, REDIS_REPLY_INTEGER);
 	if (copies == NULL)
 		(void)redis_said(node->name, reply, err);
-	else if (copies->integer < 1)
+	else if (copies->integer < 1) {
+		r->failed = true;
 		(void)err_set(err, STATUS_TEMP, "%s: its disk was not ready in time", node->name);
-	else
+	} else
 		ret = 0;
 	freeReplyObject(reply);
 	return ret;

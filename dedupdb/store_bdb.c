@@ -31,6 +31,7 @@ bdb_close(struct store **store)
 	b->timeout_ms = CLOSE_TIMEOUT_MS;
 	if (b->env != NULL && !bdb_is_moved(b))
 		(void)bdb_section(b, work_close, NULL, NULL);
+	bdb_env_abandon(b);
 	if (b->lock != -1)
 		close(b->lock);
 	if (b->dir != -1)

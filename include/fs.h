@@ -66,8 +66,7 @@ int fs_lock(int fd, int timeout_ms, const char *path, struct err *err);
 /* Do both name the same file? */
 bool fs_is_entry(int fd, int dir, const char *name);
 
-/* This boot of this machine. Returns 0, or -1 where the system does not say: then nothing of an
- * earlier process counts as of this boot. */
+/* This boot of this machine. Returns 0, or -1 where the system does not say: id is all zero then. */
 int host_boot_id(unsigned char id[BOOT_ID_BYTES]);
 
 /* Seconds since 1970. Can jump; an age computed from it that is negative counts as 0. */

@@ -190,6 +190,32 @@ cp -R G L
 delivers 'copied as a whole'
 message golden5 >m
 does duplicate 'copied as a whole: nothing is forgotten' <m
+
+# Moved while the agent waits for its message, and another one in its place or not.
+mkfifo slowly
+for there in nothing 'a copy'; do
+	begin
+	next
+	"$BUILD/dedup-lda" -o "mailbox=$mailbox" -o "ledger=$ledger" -o log=stderr -o on-ledger-failure=defer <slowly 2>err &
+	agent=$!
+	exec 9>slowly
+	head -c 20 m >&9
+	is_open() { [ -n "$(find "/proc/$agent/fd" -lname "$D/L" 2>/dev/null)" ]; }
+	wait_for is_open
+	mv L moved
+	[ "$there" = nothing ] || cp -a moved L
+	tail -c +21 m >&9
+	exec 9>&-
+	wait $agent
+	is $? 75 "moved, $there in its place: deferred"
+	says 'moved or replaced meanwhile' "moved, $there in its place: says why"
+	is "$(find moved L -name 'env.bad.*' 2>/dev/null)" '' "moved, $there in its place: the old one is not set aside"
+	rm -rf L
+	mv moved L
+	delivers "moved back, $there in its place"
+	message golden5 >m
+	does duplicate "moved back, $there in its place: nothing is forgotten" <m
+done
 begin
 printf 'set_lg_dir /tmp\nset_tmp_dir /tmp\n' >L/env/DB_CONFIG
 recovers 'a DB_CONFIG in env'
