@@ -68,10 +68,8 @@ lmtp_io_fill(struct lmtp_io *io, int64_t deadline_ms, bool may_stop)
 
 	if (io->at < io->end)
 		return LMTP_IO_OK;
-	if (io->out_len > 0) {
+	if (io->out_len > 0)
 		lmtp_io_flush(io, clock_ms() + SEND_MS);
-		io->heard_ms = clock_ms();	/* until now it was the client who waited */
-	}
 	if (io->gone)
 		return LMTP_IO_GONE;
 	do {
@@ -110,6 +108,8 @@ lmtp_io_line(struct lmtp_io *io, char *line, size_t size, size_t *len, int64_t d
 		io->at += n + (nl != NULL);
 		if (nl != NULL)
 			break;
+		if (clock_ms() > deadline_ms)
+			return LMTP_IO_LATE;	/* though bytes keep coming */
 	}
 	if (!too_long && have > 0 && line[have - 1] == '\r')
 		have--;
@@ -147,6 +147,8 @@ lmtp_io_flush(struct lmtp_io *io, int64_t deadline_ms)
 	size_t done = 0;
 	ssize_t n;
 
+	if (io->out_len > 0)
+		io->heard_ms = clock_ms();	/* until now it was the client who waited */
 	while (!io->gone && done < io->out_len) {
 		n = write(io->out_fd, io->out + done, io->out_len - done);
 		if (n > 0)

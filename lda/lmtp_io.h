@@ -31,7 +31,7 @@ enum lmtp_io_result {
 struct lmtp_io {
 	int in_fd, out_fd;
 	const struct lmtp_weather *weather;
-	int64_t heard_ms;	/* when bytes came last, or the connection began; a clock_ms() */
+	int64_t heard_ms;	/* when bytes came last, replies were due, or the connection began; a clock_ms() */
 	bool gone;		/* nothing can be written any more */
 	size_t at, end;		/* what of `in` is unread */
 	size_t out_len;

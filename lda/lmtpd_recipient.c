@@ -107,7 +107,8 @@ check_virtual(struct lmtpd_site *site, const struct lmtpd_recipient *r, char rep
 	if (config_resolve(site->config, &who, &err) == -1)
 		return err.status == STATUS_CONFIG ? refuse_unknown(site, reply) : refuse_for_now(site, "the mailbox has no place", &err,
 		    reply);
-	if (site->config->reject_unknown && site->config->mailbox_path != NULL && is_missing(site->config->mailbox_path))
+	if (site->config->reject_unknown && site->config->mailbox_path != NULL && !site->config->mailbox_ops->hands_over &&
+	    is_missing(site->config->mailbox_path))
 		return refuse_unknown(site, reply);
 	return true;
 }

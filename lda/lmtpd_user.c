@@ -154,6 +154,7 @@ lmtpd_child_deliver(struct lmtpd_site *site, const struct user *user, const stru
 		strlcpy(outcome->text, "no pipe for the delivery", sizeof(outcome->text));
 		return;
 	}
+	(void)fcntl(fds[0], F_SETFL, O_NONBLOCK);	/* a result is written at once, or it is none */
 	pid = fork();
 	if (pid == 0) {
 		close(fds[0]);

@@ -210,6 +210,11 @@ is "$(codes)" '220 250 250 2.1.0 250 2.1.5 250 2.1.5 452 4.5.3 354 552 5.3.4 552
 { printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<l1@example.org>\r\nBDAT 2000\r\n%02000dBDAT 10\r\n%010dBDAT 5 LAST\r\n%05dQUIT\r\n' 1 2 3; } | talk_raw
 is "$(codes)" '220 250 250 2.1.0 250 2.1.5 552 5.3.4 552 5.3.4 552 5.3.4 221 2.0.0' 'a chunk that is too large'
 is "$(find vmail -path '*/l[123]@*' | wc -l)" 0 'nothing of that is stored'
+{ printf 'LHLO x\nMAIL FROM:<>\nRCPT TO:<a/b@example.org>\nRCPT TO:<l1@example.org>\nRCPT TO:<l2@example.org>\nRSET\n'
+printf 'MAIL FROM:<>\nRCPT TO:<l1@example.org>\nQUIT\n'; } | talk
+is "$(codes)" '220 250 250 2.1.0 450 4.1.1 250 2.1.5 452 4.5.3 250 2.0.0 250 2.1.0 250 2.1.5 221 2.0.0' 'who is refused counts as well, for that message'
+{ echo LHLO x; yes 'RCPT TO:<l1@example.org>' | head -n 250; } | talk
+is "$(grep -c ^503 replies) $(tail -n 1 replies | cut -c 1-9)" '199 421 4.7.0' 'recipients of no message are no way to stay'
 printf 'LHLO x\r\n' | talk_raw
 is "$(codes)" '220 250 421 4.4.2' 'a client that says nothing is dismissed'
 { printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<l1@example.org>\r\nDATA\r\na\r\n'; } | talk_raw
@@ -238,6 +243,14 @@ Message-ID: <k>
 .
 QUIT
 END
+mkdir own
+printf '#!/bin/sh\ncat >>"%s/$1"\n' "$D" >own/deliver
+chmod +x own/deliver
+serve -o unknown-user=reject -o "mailbox=pipe:$D/own/deliver handed"
+letter any@example.org handed | talk
+matches "$(grep '^250 2.0.0' replies)" ': delivered$' 'a command says itself whom it does not know' || diag "$(cat replies)"
+is "$(grep -c '^Message-ID: <handed@' handed)" 1 'it gets the message'
+serve -o unknown-user=reject
 mv vmail away
 letter unknown@example.org u | talk
 matches "$(codes)" '250 2.1.5 354 451 4.3.0 ' 'a file system that is not there bounces nothing'

@@ -266,6 +266,23 @@ test_same_message(void **state)
 	client_free(c);
 }
 
+/* A line that has no end, of a client that sends faster than we read. */
+static void
+test_endless_line(void **state)
+{
+	static char sent[LMTP_IO_BYTES + 2];
+	struct client *c;
+	char line[8];
+	size_t len;
+
+	(void)state;
+	memset(sent, 'x', sizeof(sent) - 1);
+	sent[sizeof(sent) - 1] = '\n';
+	c = client(sent, sizeof(sent), false);
+	assert_int_equal(lmtp_io_line(&c->io, line, sizeof(line), &len, clock_ms() - 1), LMTP_IO_LATE);
+	client_free(c);
+}
+
 static void
 test_lines(void **state)
 {
@@ -307,6 +324,7 @@ main(void)
 		cmocka_unit_test(test_broken),
 		cmocka_unit_test(test_same_message),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_endless_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
