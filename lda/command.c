@@ -102,9 +102,14 @@ done:
 static bool
 names_shell(const char *word)
 {
-	size_t len = strlen(word);
+	static const char *const shells[] = { "sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "tcsh", "yash", "zsh" };
+	const char *slash = strrchr(word, '/');
+	size_t i;
 
-	return len >= 2 && strcmp(word + len - 2, "sh") == 0;
+	for (i = 0; i < sizeof(shells) / sizeof(shells[0]); i++)
+		if (strcmp(slash != NULL ? slash + 1 : word, shells[i]) == 0)
+			return true;
+	return false;
 }
 
 /* "-c", "-lc", "-ec": what follows is a program in the language of a shell, for all that we know. To a shell "-ce" and "-co" say so, too. */

@@ -67,6 +67,10 @@ mailbox="pipe:sh -c 'cat >$D/G/shell; exit 0' sh"
 exits 0 'a shell, asked for' -o add-headers= <m
 same G/shell m 'runs'
 defers 'can.t stand in the code' 'an address in its code' -o "mailbox=pipe:sh -c 'echo %n'" <m
+printf '#!/bin/sh\necho "$*" >%s/G/push\n' "$D" >push
+chmod +x push
+exits 0 'a program whose name only ends like one' -o "mailbox=pipe:$D/push -config x %n" -a joe@example.org <m
+is "$(cat G/push)" '-config x joe' 'its arguments'
 mailbox=pipe:$D/cmd
 
 # Its surroundings.
