@@ -12,7 +12,7 @@ int process_clean_environment(struct err *err);
 void process_heap(void);
 /* Close all descriptors from `first` on, write no core files, make files for nobody else. */
 void process_limit(int first);
-/* Descriptors 0 to 2 are open afterwards; none of ours can get their places. */
+/* Descriptors 0 to 2 are open afterwards, so that none of ours gets their places; those that were not can be used as little as before. */
 void process_fill_descriptors(void);
 /* Processes that are started from now on can be waited for, even if who started this one has their ends ignored. A handler stays. */
 void process_keep_ends(void);

@@ -7,6 +7,7 @@
 #include <malloc.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -49,20 +50,22 @@ process_limit(int first)
 	umask(077);
 }
 
-/* Descriptors 0 to 2 must be open, or the next file to be opened takes their place and gets our messages. */
+/* Descriptors 0 to 2 must be open, or the next file to be opened takes their place and gets our messages. They still can't be used: no
+ * standard input is no message, not an empty one, and what is written to a closed output is lost. */
 void
 process_fill_descriptors(void)
 {
 	struct pollfd std[] = { { .fd = STDIN_FILENO }, { .fd = STDOUT_FILENO }, { .fd = STDERR_FILENO } };
-	int fd;
+	bool unknown = poll(std, 3, 0) == -1;
+	int i, fd;
 
-	if (poll(std, 3, 0) >= 0 && ((std[0].revents | std[1].revents | std[2].revents) & POLLNVAL) == 0)
-		return;
-	do
-		fd = open("/dev/null", O_WRONLY | O_CLOEXEC);	/* no standard input is no message, not an empty one */
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		close(fd);
+	for (i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+		if (!unknown && (std[i].revents & POLLNVAL) == 0)
+			continue;
+		fd = open("/dev/null", (i == STDIN_FILENO ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+		if (fd > STDERR_FILENO)
+			close(fd);
+	}
 }
 
 void

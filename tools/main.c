@@ -248,6 +248,7 @@ main(int argc, char **argv)
 
 	process_fill_descriptors();	/* or a file of the ledger would be standard output */
 	t.umask = umask(077);
+	process_keep_ends();
 	signal(SIGPIPE, SIG_IGN);	/* a reader that goes away must not stop a change half-way */
 	rc = read_options(&t, argc, argv);
 	if (rc == -1)

@@ -17,7 +17,9 @@
 
 #define USER_LIMIT_S 3600	/* for what is done for one user */
 
-static volatile sig_atomic_t too_late;
+#define TERM_S 10		/* to end tidily after that */
+
+static volatile sig_atomic_t too_late;	/* seconds */
 
 struct names {
 	char **name;
@@ -129,7 +131,7 @@ static void
 on_alarm(int sig)
 {
 	(void)sig;
-	too_late = 1;
+	too_late++;
 }
 
 /* The user can stop that process, or hold what it waits for; the others are not to wait as long. */
@@ -145,8 +147,8 @@ wait_for(pid_t pid, int *status)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &limit, NULL);
 	while ((ended = waitpid(pid, status, 0)) == -1 && errno == EINTR)
-		if (too_late)
-			(void)kill(pid, SIGKILL);
+		if (too_late > 0)
+			(void)kill(pid, too_late < TERM_S ? SIGTERM : SIGKILL);
 	setitimer(ITIMER_REAL, &none, NULL);
 	return ended == -1 ? -1 : 0;
 }
@@ -167,10 +169,12 @@ run_as(struct tool *t, const char *name, int argc, char **argv, int (*work)(stru
 	}
 	if (wait_for(pid, &status) == -1)
 		return tool_fail(EX_TEMPFAIL, "wait: %s", strerror(errno));
-	if (WIFEXITED(status))
+	if (WIFEXITED(status) && too_late == 0)
 		return WEXITSTATUS(status);
 	if (take_back(t, before) == -1)
 		return tool_fail(EX_TEMPFAIL, "collect results: %s", strerror(errno));
+	if (too_late > 0)
+		return tool_fail(EX_TEMPFAIL, "%s: not done within %d minutes", name, USER_LIMIT_S / 60);
 	return tool_fail(EX_TEMPFAIL, "%s: ended by signal %d", name, WTERMSIG(status));
 }
 

@@ -198,6 +198,7 @@ for i in $(seq 100); do message "$i" | lda; done
 size=$(stat -c %s L/lock)
 for closed in '>&-' '<&- >&-' '<&- >&- 2>&-'; do
 	eval '"$BUILD/dedupdb" -l "$ledger" list '"$closed" 2>err
+	is $? 74 "dedupdb, closed: $closed: exit 74"
 	is "$(head -c 6 L/lock) $(stat -c %s L/lock)" "DDLEDG $size" "dedupdb, closed: $closed: nothing is written to the ledger"
 done
 

@@ -181,6 +181,10 @@ is "$(python3 -c 'import json; print(json.load(open("out"))["duplicates"])')" 1 
 alone 67 '-d nobody' -d nobody-of-that-name stat
 ok '-d nobody: why' grep -q 'user nobody-of-that-name: no such user' err
 
+# Whoever starts it may have the ends of its children ignored.
+env --ignore-signal=CHLD "$BUILD/dedupdb" -A --json stat >out 2>err
+is "$? $(cat err)" '0 ' 'SIGCHLD is ignored: exit 0'
+
 # A child that dies is trouble of its user.
 if can_trace; then
 	strace -f -o trace.out -e trace=openat -P /home/ann/.dedup-lda -e inject=openat:signal=KILL:when=1 \
