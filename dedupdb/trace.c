@@ -3,7 +3,7 @@
  *
  * One digest runs over all fields from the oldest on, and each hop keeps how it began there. The senders' numbers are salted with it: who
  * wants to be taken for another sender has to find an address with the same 64 bits for this one message, and who reads a ledger can't
- * compare senders of different messages.
+ * compare senders of different messages, but for those of the oldest hop, which has nothing before it.
  */
 #include <string.h>
 #include <strings.h>

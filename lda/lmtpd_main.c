@@ -1,8 +1,8 @@
 /*
  * dedup-lmtpd: take messages over LMTP and deliver each into its recipients' mailboxes, once. See dedup-lmtpd(8).
  *
- * Order: command line, sockets, user, configuration, then the master. Sockets come before the user, who may not be allowed to make them;
- * the configuration after, so that it can be read again later.
+ * Order: command line, sockets, user, configuration, then the master. Sockets come before the user, who may not be allowed to make them,
+ * and need lmtp-network; the rest of the configuration comes after, as it is read again later.
  */
 #include <sys/stat.h>
 
@@ -76,7 +76,7 @@ lmtpd_low_user(const struct lmtpd_server *server, const struct config *config, s
 	    name[0] != '\0' ? name : LOW_USER, why.text);
 }
 
-/* lmtp-network is needed before the user's privileges are: whatever else is wrong is found later. */
+/* For lmtp-network, which is needed before this process becomes the user, the configuration is read once more. */
 static int
 open_sockets(struct lmtpd_server *server, struct err *err)
 {

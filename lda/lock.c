@@ -385,8 +385,7 @@ lock_take(struct lock *lock, int fd, int64_t deadline, struct err *err)
 		if (clock_ms() >= deadline)
 			return err_set(err, STATUS_TEMP, "lock %s: somebody else holds %s on it", lock->options->path, which);
 		clock_sleep_ms(wait);
-		if (wait < WAIT_MAX_MS)
-			wait = 2 * wait < WAIT_MAX_MS ? 2 * wait : WAIT_MAX_MS;
+		wait = 2 * wait < WAIT_MAX_MS ? 2 * wait : WAIT_MAX_MS;
 	}
 }
 

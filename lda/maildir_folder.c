@@ -169,7 +169,7 @@ step_into(struct maildir_folder *f, const char *name, bool make, bool *made, str
 {
 	bool fresh = false;
 	char *path;
-	int ret = -1, dir;
+	int dir;
 
 	if (asprintf(&path, "%s/%s", f->path, name) == -1)
 		return err_sys(err, "open folder", name);
@@ -191,7 +191,7 @@ done:
 	if (dir != -1)
 		close(dir);
 	free(path);
-	return ret;
+	return -1;
 }
 
 /* A name that can't be a folder's, or that is not there, means the inbox: it may come from the address, and a doubt delivers. */

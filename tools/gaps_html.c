@@ -11,7 +11,6 @@
 #include "gaps_page.h"
 #include "version.h"
 
-#define TIME_TEXT 40	/* bytes */
 #define HOPS_MAX 100	/* on a page; what is less frequent is added up */
 
 void

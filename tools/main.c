@@ -1,8 +1,7 @@
 /*
  * dedupdb: the ledger's administration.
  *
- * Exit codes are those of sysexits: 64 usage, 66 no such message file, 69 the ledger can't be used, 74 standard output failed, 75 a
- * passing trouble, 77 only root may, 78 configuration. 1: what was asked for is not there (check: a duplicate).
+ * Exit codes are those of sysexits: EXIT STATUS in dedupdb(8) has them. 1: what was asked for is not there (check: a duplicate).
  */
 #include <sys/mman.h>
 #include <sys/stat.h>
