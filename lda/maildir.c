@@ -332,7 +332,7 @@ holds(const struct maildir_folder *f, const char *sub, const char *name, struct 
 	}
 	errno = 0;
 	while (found == 0 && (entry = readdir(d)) != NULL)
-		found = strncmp(entry->d_name, name, len) == 0 && strchr(",:", entry->d_name[len]) != NULL;
+		found = strncmp(entry->d_name, name, len) == 0 && strchr(",:", entry->d_name[len]) != NULL;	/* or nothing more */
 	if (found == 0 && errno != 0)
 		found = err_sys(err, "read", f->path);
 	if (found == 1 && fsync(fd) == -1)
