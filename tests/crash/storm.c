@@ -16,6 +16,8 @@
  * are written into that list, for somebody who can say why; "killed" follows if a delivery of it was killed, before or after the log
  * line, while the file of -a was there: that is, while the ledger was away.
  *
+ * SIGTERM ends it before its time, and then all that comes in the end.
+ *
  * Exit: 0 no message is lost, doubled or torn, and no process hung or ended with another code than 0 and 75 (with -w: some are
  * lost or doubled); 1 not, or trouble with the test itself.
  *
@@ -49,6 +51,15 @@ static struct {
 	const char *kind, *wrong, *folder, *build, *list, *ledger, *away;
 	char **more;
 } options = { .deliverers = 8, .kind = "maildir", .hosts = 1 };
+
+static volatile sig_atomic_t ending;
+
+static void
+on_end(int sig)
+{
+	(void)sig;
+	ending = 1;
+}
 
 static long
 now_us(void)
@@ -233,12 +244,22 @@ wait_all(void)
 	return good;
 }
 
+static void
+go_on(void)
+{
+	long end = now_us() + (long)options.seconds * 1000000;
+
+	while (!ending && now_us() < end)
+		pause_us(10000);
+}
+
 static bool
 rage(struct storm *t)
 {
 	unsigned int i;
 	bool good;
 
+	signal(SIGTERM, on_end);
 	start(t, CALIBRATOR, 0);
 	good = wait_all();
 	for (i = 0; i < options.deliverers; i++)
@@ -246,7 +267,7 @@ rage(struct storm *t)
 	start(t, READER, DELIVERERS_MAX);
 	for (i = 0; options.wrong == NULL && i < options.hosts; i++)
 		start(t, TOOLS, DELIVERERS_MAX + 1 + i);
-	pause_us((long)options.seconds * 1000000);
+	go_on();
 	atomic_store(&t->s->stop, true);
 	good = wait_all() && good;
 	for (i = 0; i < FINISHERS; i++)
