@@ -244,7 +244,10 @@ Message-ID: <k>
 QUIT
 END
 mkdir own
-printf '#!/bin/sh\ncat >>"%s/$1"\n' "$D" >own/deliver
+cat >own/deliver <<END
+#!/bin/sh
+cat >>"$D/\$1"
+END
 chmod +x own/deliver
 serve -o unknown-user=reject -o "mailbox=pipe:$D/own/deliver handed"
 letter any@example.org handed | talk
