@@ -102,7 +102,7 @@ done:
 static bool
 names_shell(const char *word)
 {
-	static const char *const shells[] = { "sh", "ash", "bash", "csh", "dash", "fish", "ksh", "mksh", "rbash", "tcsh", "yash", "zsh" };
+	static const char *const shells[] = { "sh", "ash", "bash", "csh", "dash", "fish", "ksh", "lksh", "mksh", "posh", "rbash", "tcsh", "yash", "zsh" };
 	const char *slash = strrchr(word, '/');
 	size_t i;
 

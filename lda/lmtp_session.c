@@ -24,7 +24,6 @@ struct lmtp_session {
 	bool in_mail;
 	struct lmtp_envelope envelope;
 	size_t room;			/* of envelope.recipients */
-	uint64_t asked;			/* recipients of this message, with those that were refused */
 	struct lmtp_data data;
 	struct lmtp_command command;
 	unsigned int errors, idle;
@@ -40,7 +39,6 @@ end_mail(struct lmtp_session *s)
 	for (i = 0; i < s->envelope.count; i++)
 		s->handler->forget(s->handler->arg, s->envelope.recipients[i]);
 	s->envelope.count = 0;
-	s->asked = 0;
 	s->in_mail = false;
 }
 
@@ -133,12 +131,15 @@ rcpt(struct lmtp_session *s)
 	void *recipient, **more;
 	size_t room = s->room;
 
-	if (!s->in_mail || s->asked >= s->settings->max_recipients) {
-		lmtp_io_reply(s->io, s->in_mail ? "452 4.5.3 too many recipients" : OUT_OF_ORDER);
-		s->idle++;
+	if (!s->in_mail) {
+		lmtp_io_reply(s->io, OUT_OF_ORDER);
+		s->idle++;	/* within a message none does: those that have a place would wait for ever behind those that have none */
 		return;
 	}
-	s->asked++;
+	if (s->envelope.count >= s->settings->max_recipients) {
+		lmtp_io_reply(s->io, "452 4.5.3 too many recipients");
+		return;
+	}
 	if (s->envelope.count == room) {
 		room = room == 0 ? 16 : 2 * room;
 		more = realloc(s->envelope.recipients, room * sizeof(*more));

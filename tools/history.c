@@ -259,7 +259,8 @@ action_words(const struct event *event, char text[HISTORY_TEXT])
 		snprintf(text, HISTORY_TEXT, "imported: recorded from %s, without a delivery", place[0] != '\0' ? place : "a mailbox");
 		break;
 	case EVENT_RESTORED:	/* of no single message */
-		snprintf(text, HISTORY_TEXT, "restored: %llu record%s, from %s", (unsigned long long)event->count, event->count == 1 ? "" : "s", place);
+		snprintf(text, HISTORY_TEXT, "restored: %llu record%s, from %s", (unsigned long long)event->count,
+		    event->count == 1 ? "" : "s", place);
 		break;
 	}
 }

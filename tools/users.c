@@ -16,7 +16,6 @@
 #include "users.h"
 
 #define USER_LIMIT_S 3600	/* for what is done for one user */
-
 #define TERM_S 10		/* to end tidily after that */
 
 static volatile sig_atomic_t too_late;	/* seconds */

@@ -210,9 +210,10 @@ is "$(codes)" '220 250 250 2.1.0 250 2.1.5 250 2.1.5 452 4.5.3 354 552 5.3.4 552
 { printf 'LHLO x\r\nMAIL FROM:<>\r\nRCPT TO:<l1@example.org>\r\nBDAT 2000\r\n%02000dBDAT 10\r\n%010dBDAT 5 LAST\r\n%05dQUIT\r\n' 1 2 3; } | talk_raw
 is "$(codes)" '220 250 250 2.1.0 250 2.1.5 552 5.3.4 552 5.3.4 552 5.3.4 221 2.0.0' 'a chunk that is too large'
 is "$(find vmail -path '*/l[123]@*' | wc -l)" 0 'nothing of that is stored'
-{ printf 'LHLO x\nMAIL FROM:<>\nRCPT TO:<a/b@example.org>\nRCPT TO:<l1@example.org>\nRCPT TO:<l2@example.org>\nRSET\n'
-printf 'MAIL FROM:<>\nRCPT TO:<l1@example.org>\nQUIT\n'; } | talk
-is "$(codes)" '220 250 250 2.1.0 450 4.1.1 250 2.1.5 452 4.5.3 250 2.0.0 250 2.1.0 250 2.1.5 221 2.0.0' 'who is refused counts as well, for that message'
+{ printf 'LHLO x\nMAIL FROM:<>\nRCPT TO:<a/b@example.org>\nRCPT TO:<l4@example.org>\nRCPT TO:<l5@example.org>\n'
+yes 'RCPT TO:<l6@example.org>' | head -n 250; printf 'DATA\nMessage-ID: <l4>\n\n.\nQUIT\n'; } | talk
+is "$(grep -c '^452 4.5.3' replies) $(grep -c '^250 2.0.0' replies) $(tail -n 1 replies | cut -c 1-9)" '250 2 221 2.0.0' \
+	'far too many recipients: those that have a place get the message'
 { echo LHLO x; yes 'RCPT TO:<l1@example.org>' | head -n 250; } | talk
 is "$(grep -c ^503 replies) $(tail -n 1 replies | cut -c 1-9)" '199 421 4.7.0' 'recipients of no message are no way to stay'
 printf 'LHLO x\r\n' | talk_raw
