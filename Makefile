@@ -315,15 +315,20 @@ PLACES = -e 's|/usr/local/bin/dedup|$(BINDIR)/dedup|g' -e 's|/usr/local/sbin/ded
 	-e 's|/usr/local/libexec/dedup-lda|$(LIBEXECDIR)|g' -e 's|/usr/local/share/doc/dedup-lda|$(DOCDIR)|g' \
 	-e 's|^\.Os$$|.Os dedup-lda $(VERSION)|'
 
+# A program that a delivery may start while this goes on: never missing, never half there.
+define install_at_once
+$(INSTALL) -m 755 $(1) $(DESTDIR)$(2)/$(notdir $(1)).new
+mv -f $(DESTDIR)$(2)/$(notdir $(1)).new $(DESTDIR)$(2)/$(notdir $(1))
+
+endef
+
 ## install: programs, manual, docs, examples and completion for bash and zsh below DESTDIR and PREFIX
 install: all
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man7 \
 		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(DOCDIR) $(DESTDIR)$(BASHCOMPDIR) $(DESTDIR)$(ZSHCOMPDIR)
-	$(INSTALL) -m 755 $(BUILD)/dedup-lda-nss $(REDIS_PROGRAMS) $(DESTDIR)$(LIBEXECDIR)
-	$(INSTALL) -m 755 $(BUILD)/dedup-lda $(DESTDIR)$(BINDIR)/dedup-lda.new
-	mv -f $(DESTDIR)$(BINDIR)/dedup-lda.new $(DESTDIR)$(BINDIR)/dedup-lda
-	$(INSTALL) -m 755 $(BUILD)/dedup-lmtpd $(DESTDIR)$(SBINDIR)/dedup-lmtpd.new
-	mv -f $(DESTDIR)$(SBINDIR)/dedup-lmtpd.new $(DESTDIR)$(SBINDIR)/dedup-lmtpd
+	$(foreach program,$(BUILD)/dedup-lda-nss $(REDIS_PROGRAMS),$(call install_at_once,$(program),$(LIBEXECDIR)))
+	$(call install_at_once,$(BUILD)/dedup-lda,$(BINDIR))
+	$(call install_at_once,$(BUILD)/dedup-lmtpd,$(SBINDIR))
 	$(INSTALL) -m 755 $(BUILD)/dedupdb $(BUILD)/smtp-gap $(DESTDIR)$(SBINDIR)
 	$(INSTALL) -m 644 $(filter %.5,$(MANUALS)) $(DESTDIR)$(MANDIR)/man5
 	$(INSTALL) -m 644 $(filter %.7,$(MANUALS)) $(DESTDIR)$(MANDIR)/man7

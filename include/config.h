@@ -96,6 +96,8 @@ int config_read(struct config *config, const char *path, bool required, int64_t 
 int config_set(struct config *config, const char *assignment, struct err *err);
 /* The i-th key, for those who list them: its name, its default as -o takes it, and in words what it may be. NULL: there is none. */
 const char *config_key_at(size_t i, const char **def, const char **allowed);
+/* Is the mailbox or the ledger one for each domain? Without an address config_resolve() can't tell which. */
+bool config_needs_address(const struct config *config);
 /* Expand ~ and the variables, and check what needs the whole: call it once, last. */
 int config_resolve(struct config *config, const struct identity *who, struct err *err);
 

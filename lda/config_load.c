@@ -227,6 +227,21 @@ forget_resolved(struct config *config)
 	config->mailbox_ops = NULL;
 }
 
+static bool
+has_domain(const char *value)
+{
+	for (value = strchr(value, '%'); value != NULL && value[1] != '\0'; value = strchr(value + 2, '%'))
+		if (value[1] == 'd')
+			return true;
+	return false;
+}
+
+bool
+config_needs_address(const struct config *config)
+{
+	return has_domain(config->mailbox) || (!redis_url_is(config->ledger) && has_domain(config->ledger));
+}
+
 int
 config_resolve(struct config *config, const struct identity *who, struct err *err)
 {

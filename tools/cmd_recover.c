@@ -62,17 +62,27 @@ visit(void *arg, struct claim *claim, struct err *err)
 	return 0;
 }
 
-/* Returns an exit code. A mailbox that is not there is not made for this. */
+/* A mailbox that is not there is not made for this. Where hosts share the ledger it may be the folder of many, as in is_ours(). */
+static bool
+is_there(const struct recovery *r)
+{
+	char tmp[PATH_MAX];
+	struct stat st;
+
+	snprintf(tmp, sizeof(tmp), "%s%s", r->base.path, r->base.host != NULL ? "/tmp" : "");
+	return stat(tmp, &st) == 0;
+}
+
+/* Returns an exit code. */
 static int
 sweep(struct recovery *r)
 {
 	const struct mailbox_ops *ops = r->t->config->mailbox_ops;
 	struct mailbox *box = NULL;
 	struct err err;
-	struct stat st;
 	int n;
 
-	if (ops == NULL || ops->sweep == NULL || stat(r->base.path, &st) == -1)
+	if (ops == NULL || ops->sweep == NULL || !is_there(r))
 		return EX_OK;
 	if (ops->open(&box, &r->base, &err) == -1)
 		return tool_err(&err, EX_TEMPFAIL);

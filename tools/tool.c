@@ -277,9 +277,9 @@ load_config(struct tool *t)
 	struct err err;
 
 	config_free(&t->config);
-	if (config_load(&t->config, t->config_file, (const char *const *)t->assignments, &who, t->user->uid, true, &err) == -1)
-		return tool_err(&err, EX_TEMPFAIL);
-	return EX_OK;
+	if (config_load(&t->config, t->config_file, (const char *const *)t->assignments, &who, t->user->uid, true, &err) == 0)
+		return EX_OK;
+	return t->for_addresses && err.status == STATUS_CONFIG ? EXIT_NO_LEDGER : tool_err(&err, EX_TEMPFAIL);
 }
 
 /* As root, a ledger that belongs to a user is opened as that user, as with -d: to open a database makes files, and the user's next

@@ -62,6 +62,7 @@ struct tool {
 	const struct command *command;
 	const char *user_name;	/* -d; with -A in each child that child's */
 	bool all;		/* -A */
+	bool for_addresses;	/* with -A: the system's file serves virtual users, and only users with a file of their own may have a mailbox */
 	const char *config_file;
 	char **assignments;	/* NULL at the end, or NULL */
 	size_t assigned;

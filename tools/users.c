@@ -94,9 +94,9 @@ by_name(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A mistake in the system's file would be told once for each user. */
+/* What is so for all would be told once for each user. */
 static int
-check_system(const struct tool *t)
+check_system(struct tool *t)
 {
 	const char *file = t->config_file != NULL ? t->config_file : CONFIG_SYSTEM;
 	struct config *config;
@@ -109,6 +109,9 @@ check_system(const struct tool *t)
 	ret = config_read(config, file, t->config_file != NULL, -1, &err);
 	for (i = 0; ret == 0 && i < t->assigned; i++)
 		ret = config_set(config, t->assignments[i], &err);
+	t->for_addresses = ret == 0 && config_needs_address(config);
+	if (t->for_addresses)
+		tool_note("%s is for virtual users (%%d): -A does not find these", file);
 	config_free(&config);
 	return ret == 0 ? EX_OK : tool_err(&err, EX_TEMPFAIL);
 }

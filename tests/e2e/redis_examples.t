@@ -90,6 +90,21 @@ everything() {
 }
 everything
 is "$(refusals)" 0 'all that the agent and dedupdb do is allowed' || diag "$(cli one acl log)"
+# Virtual users: what a crash left in their mailboxes is finished by the example's line for cron.
+if can_trace; then
+	mkdir -p srv/meadow.example
+	sed "s|^mailbox = .*|mailbox = maildir:$D/srv/%d/%n|" conf >virtual
+	chmod 600 virtual
+	message interrupted >m
+	strace -o trace.out -e trace=renameat,renameat2 -e inject=renameat,renameat2:signal=KILL:when=1 \
+	    "$BUILD/dedup-lda" -c "$D/virtual" -a joe@meadow.example -o "log=file:$D/log" <m >out 2>err
+	cron=$(sed -n "s|^# *7 \* .* root *||; s|/usr/local/sbin/dedupdb -d vmail|$BUILD/dedupdb -c $D/virtual|; s|/srv/mail|$D/srv|; s|>/dev/null|>out|p" \
+	    "$examples/dedup-lda.conf")
+	ok 'cron: the command of dedup-lda.conf' sh -c "$cron" || diag "$cron: $(cat out)"
+	is "$(sed 's/,.*//' out) $(find srv/meadow.example/joe/new -type f | wc -l)" '1 settled 1' 'cron: the message is there'
+else
+	skip 'cron: the command of dedup-lda.conf' 'nothing can be traced here'
+fi
 # Nor may it do more: each right was used. (Those for a cluster are in redis_cluster.t.)
 cli one info commandstats | sed -n 's/^cmdstat_\([^:]*\):.*/+\1/p' >used
 for right in $(grep '^user dedup-lda ' users.acl | tr ' ' '\n' | grep '^+' | grep -v -e '^+cluster' -e '^+asking'); do

@@ -122,10 +122,13 @@ ok 'squatted: the log says why' grep -q 'ledger=.*/var/lib/dedup-lda/eve: must b
 # What the boot unit runs, with no more rights than it has.
 start=$(sed -n 's/^ExecStart=//p' "$root/lib/systemd/system/dedup-lda-boot.service")
 caps=$(sed -n 's/^CapabilityBoundingSet=//p' "$root/usr/lib/systemd/system/dedup-lda-.service.d/sandbox.conf" | tr 'A-Z ' 'a-z,' | sed 's/cap_/+/g')
-boot() {	# boot CAPABILITIES
-	# shellcheck disable=SC2086 # a command line
-	at receiver setpriv --bounding-set "-all,$1" --inh-caps=-all --no-new-privs $start >boot.out 2>&1
+with_caps() {	# with_caps CAPABILITIES COMMAND...
+	caps_given=$1
+	shift
+	at receiver setpriv --bounding-set "-all,$caps_given" --inh-caps=-all --no-new-privs "$@" >boot.out 2>&1
 }
+# shellcheck disable=SC2086 # a command line
+boot() { with_caps "$1" $start; }	# boot CAPABILITIES
 ok 'boot: trouble with a ledger is told' not boot "$caps"
 matches "$(cat boot.out)" '^dedupdb: eve: ledger .*must belong' 'boot: and whose it is'
 rmdir "$root/var/lib/dedup-lda/eve"
@@ -143,6 +146,8 @@ else
 	ok 'boot: the command of the unit' boot "$caps" || diag "$(cat boot.out)"
 fi
 ok 'boot: not without these rights' not boot +chown
+setpriv --reuid "$(at receiver id -u joe)" --clear-groups sleep 60 &
+ok 'boot: who holds it up can be ended' with_caps "$caps" kill "$!"
 
 # An upgrade while a message is on its way to the agent, and Postfix has others.
 echo 'window = 14d' >>"$root/etc/dedup-lda.conf"

@@ -96,6 +96,17 @@ rm /home/ann/.dedup-lda.conf /home/mia/.dedup-lda
 echo 'window = never' >/etc/dedup-lda.conf
 all 78 "a mistake in the system's file" recover
 is "$(wc -l <err)" 1 "a mistake in the system's file: told once"
+echo 'mailbox = maildir:/srv/mail/%d/%n' >/etc/dedup-lda.conf
+all 0 'a file for virtual users' recover
+is "$(cat err)" 'dedupdb: /etc/dedup-lda.conf is for virtual users (%d): -A does not find these' 'a file for virtual users: told once'
+echo 'mailbox = maildir:~/Maildir' >/home/joe/.dedup-lda.conf
+chown joe: /home/joe/.dedup-lda.conf
+all 0 'a file for virtual users, but for joe' --json stat
+is "$(grep -c '"user":"' out) $(grep -c '"user":"joe"' out)" '1 1' 'a file for virtual users, but for joe: who has a ledger'
+rm /etc/dedup-lda.conf /home/joe/.dedup-lda.conf
+echo 'mailbox = maildir:/srv/100%%d' >/etc/dedup-lda.conf
+all 0 'a name with a percent sign' recover
+is "$(cat err)" '' 'a name with a percent sign: is no variable'
 rm /etc/dedup-lda.conf
 
 sleep 2	# so that all of them are older
