@@ -27,6 +27,7 @@ enum mbox_lock { MBOX_LOCK_NONE, MBOX_LOCK_FCNTL, MBOX_LOCK_DOTLOCK };
 struct mailbox_options {
 	const char *path;		/* absolute, no slash at the end; of a kind that hands over: the target as configured */
 	const char *host;		/* this one, where the ledger is other hosts', too; NULL: where it is not */
+	struct mailbox *before;		/* open, of the same kind and path: what it found before a sandbox serves again, in open; or NULL */
 	const char *folder;		/* Maildir++ folder, with or without its leading dot; "" or NULL: the inbox */
 	bool existing;			/* make nothing: a mailbox that is not there is an error */
 	bool create_folder;		/* make a folder that is missing; otherwise the inbox takes the message */

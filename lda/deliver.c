@@ -205,7 +205,11 @@ deliver_unrecorded(struct work *w, struct err *err)
 	if (ensure_locked(w, err) == -1 || stage(w, err) == -1)
 		return -1;
 	w->action = "delivered";
-	return publish(w, err);
+	if (publish(w, err) == 0)
+		return 0;
+	/* What no record names nobody would clean up, and each retry would leave as much again. */
+	w->keep_stage = w->judged.claim.attempted || w->ops->lock != NULL;
+	return -1;
 }
 
 /* What the administrator wants without a ledger. Returns 0: deliver, -1: defer. */
@@ -234,7 +238,7 @@ deliver_without(struct work *w, const struct err *why, struct err *err)
 }
 
 /* The publication is durable. A Maildir's record may stay pending: the next copy proves it. An mbox's must not, if the administrator
- * prefers a late message to a second one. */
+ * prefers a late message to a second one. What was handed over can't be found again, so to try again would make a second one for certain. */
 static int
 mark_delivered(struct work *w, const struct event *event, struct err *err)
 {
@@ -246,7 +250,7 @@ mark_delivered(struct work *w, const struct event *event, struct err *err)
 			w->ops->marked(w->box);
 		return 0;
 	}
-	return ledger_failed(w, &why, err) == -1 && w->ops->durable_mark ? -1 : 0;
+	return ledger_failed(w, &why, err) == -1 && w->ops->durable_mark && !w->ops->hands_over ? -1 : 0;
 }
 
 /* Stage and decide. Returns 1: delivered; 0: another copy was faster, look at the claim; -1. */

@@ -30,8 +30,7 @@ work_extra_copy(struct work *w, struct err *err)
 	char *tag = NULL, *head = NULL;
 	int ret = -1;
 
-	if (w->locked && !copies_in_place(w))
-		w->ops->close(&w->box);		/* the copy takes the lock itself */
+	options.before = w->box;
 	if (config->on_duplicate == DUPLICATE_FOLDER) {
 		options.folder = config->duplicate_folder;
 		options.create_folder = true;
@@ -48,8 +47,11 @@ work_extra_copy(struct work *w, struct err *err)
 		w->options.head = head;
 		ret = put_copy(w, w->box, err);
 		w->options.head = w->head;
-	} else if (w->ops->open(&box, &options, err) == 0)
+	} else if (w->ops->open(&box, &options, err) == 0) {
+		if (w->locked)
+			w->ops->close(&w->box);		/* the copy takes the lock itself */
 		ret = put_copy(w, box, err);
+	}
 	if (ret == 0)
 		ledger_note(w->d->ledger, work_act(w, config->on_duplicate == DUPLICATE_FOLDER ? EVENT_FILED : EVENT_TAGGED));
 done:

@@ -248,6 +248,15 @@ rename_stage(const struct maildir_folder *f, const char *name, uint64_t size)
 	return renameat(f->tmp, name, f->new, published);
 }
 
+/* A rename says ENOENT, too, where new/ itself was removed. */
+static bool
+is_staged(const struct maildir_folder *f, const char *name)
+{
+	struct stat st;
+
+	return fstatat(f->tmp, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+}
+
 /* The stage is not in tmp/ any more: a helper was faster. Without a record nobody had any business with it; and if it is nowhere, and
  * this process was held up for so long that somebody may have cleaned tmp/, that proves nothing. */
 static bool
@@ -255,7 +264,7 @@ was_published(const struct maildir *m)
 {
 	struct stat st;
 
-	return m->base.recorded && fstat(m->fd, &st) == 0 &&
+	return m->base.recorded && !is_staged(&m->folder, m->name) && fstat(m->fd, &st) == 0 &&
 	    (st.st_nlink > 0 || clock_now() - (int64_t)st.st_mtime < PROVED_WITHIN);
 }
 
@@ -264,10 +273,8 @@ was_published(const struct maildir *m)
 static bool
 is_back(const struct maildir_folder *f, const char *name, struct err *err)
 {
-	struct stat st;
-
 	fs_refresh(f->tmp);
-	if (fstatat(f->tmp, name, &st, AT_SYMLINK_NOFOLLOW) == -1 && errno == ENOENT)
+	if (!is_staged(f, name))
 		return false;
 	err_set(err, STATUS_TEMP, "publish in new/ of %s: its file server has undone it", f->path);
 	return true;
@@ -397,7 +404,7 @@ settle_in(const struct maildir_folder *f, const struct maildir_intent *in, const
 	enum settled settled;
 
 	if (torn || rename_stage(f, in->name, in->size) == -1) {
-		if (!torn && errno != ENOENT) {
+		if (!torn && (errno != ENOENT || is_staged(f, in->name))) {
 			err_sys(err, "publish in new/ of", f->path);
 			return young ? SETTLE_FAILED : search(f, in, err);
 		}

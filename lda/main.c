@@ -63,12 +63,11 @@ become_user(struct agent *a, struct err *err)
 		return err_set(err, STATUS_USAGE, "must not be installed set-user-id or set-group-id");
 	if (geteuid() != 0) {
 		ret = user_current(&a->user, err);
-		if (ret == 0 && a->as != NULL) {
+		if (ret == 0 && a->as != NULL) {	/* what the look-up of -d said, in another spelling perhaps */
 			free(a->user->name);
 			a->user->name = a->as;
 			a->as = NULL;
-		}
-		if (ret == 0 && a->options.user != NULL && strcmp(a->options.user, a->user->name) != 0)
+		} else if (ret == 0 && a->options.user != NULL && strcmp(a->options.user, a->user->name) != 0)
 			return err_set(err, STATUS_USAGE, "only root may use -d");
 		return ret;
 	}
@@ -85,16 +84,16 @@ rejects_unknown(const struct agent *a)
 {
 	const char *file = a->options.file;
 	struct config *config;
-	bool reject = false;
+	bool reject;
 	size_t i;
+	int ret;
 
 	if (config_new(&config, NULL) == -1)
 		return false;
-	if (config_read(config, file != NULL ? file : CONFIG_SYSTEM, file != NULL, -1, NULL) == 0) {
-		for (i = 0; a->options.assignments[i] != NULL; i++)
-			(void)config_set(config, a->options.assignments[i], NULL);
-		reject = config->reject_unknown;
-	}
+	ret = config_read(config, file != NULL ? file : CONFIG_SYSTEM, file != NULL, -1, NULL);
+	for (i = 0; ret == 0 && a->options.assignments[i] != NULL; i++)
+		ret = config_set(config, a->options.assignments[i], NULL);
+	reject = ret == 0 && config->reject_unknown;
 	config_free(&config);
 	return reject;
 }
@@ -156,7 +155,7 @@ release(struct agent *a)
 	log_close(&a->log);
 	config_free(&a->config);
 	user_free(&a->user);
-	free(a->options.assignments);
+	options_free(&a->options);
 	free(a->as);
 }
 

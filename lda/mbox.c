@@ -111,6 +111,8 @@ mbox_open(struct mailbox **box, const struct mailbox_options *options, struct er
 		mbox_close(box);
 		return -1;
 	}
+	if (options->before != NULL)
+		memcpy(b->lock.boot, mbox_of(options->before)->lock.boot, sizeof(b->lock.boot));
 	if (options->folder != NULL && options->folder[0] != '\0')
 		notice(b, "an mbox has no folders: delivering into the inbox");
 	return 0;

@@ -7,17 +7,16 @@
 
 #define USAGE "usage: dedup-lda [-nvV] [-c file] [-o name=value]... [-a address] [-d user] [-f sender] [-m folder] < message"
 
-/* MTAs write the null sender as <> or as nothing. */
-static const char *
-bare_address(char *text)
+/* MTAs write the null sender as <> or as nothing. The text itself stays as it is: dedup-lda-redis is given the same command line. */
+static int
+take_address(char **address, const char *text, struct err *err)
 {
 	size_t len = strlen(text);
+	bool brackets = len >= 2 && text[0] == '<' && text[len - 1] == '>';
 
-	if (len >= 2 && text[0] == '<' && text[len - 1] == '>') {
-		text[len - 1] = '\0';
-		text++;
-	}
-	return text;
+	free(*address);
+	*address = strndup(text + brackets, len - 2 * brackets);
+	return *address != NULL ? 0 : err_sys(err, "read the command line", NULL);
 }
 
 int
@@ -34,7 +33,8 @@ options_parse(struct options *options, int argc, char **argv, struct err *err)
 	while ((c = getopt(argc, argv, "a:c:d:f:m:no:vV")) != -1) {
 		switch (c) {
 		case 'a':
-			options->address = bare_address(optarg);
+			if (take_address(&options->address, optarg, err) == -1)
+				return -1;
 			break;
 		case 'c':
 			options->file = optarg;
@@ -43,7 +43,8 @@ options_parse(struct options *options, int argc, char **argv, struct err *err)
 			options->user = optarg;
 			break;
 		case 'f':
-			options->sender = bare_address(optarg);
+			if (take_address(&options->sender, optarg, err) == -1)
+				return -1;
 			break;
 		case 'm':
 			options->folder = optarg;
@@ -67,4 +68,12 @@ options_parse(struct options *options, int argc, char **argv, struct err *err)
 	if (optind != argc)
 		return err_set(err, STATUS_USAGE, "%s", USAGE);
 	return 0;
+}
+
+void
+options_free(struct options *options)
+{
+	free(options->address);
+	free(options->sender);
+	free(options->assignments);
 }

@@ -9,10 +9,10 @@
 #include "status.h"
 
 struct options {
-	const char *address;		/* -a */
+	char *address;			/* -a, without <>; owned */
 	const char *file;		/* -c */
 	const char *user;		/* -d */
-	const char *sender;		/* -f, without <> */
+	char *sender;			/* -f, without <>; owned */
 	const char *folder;		/* -m */
 	const char **assignments;	/* -o, NULL at the end; the array is owned */
 	bool dry_run;			/* -n */
@@ -20,7 +20,8 @@ struct options {
 	bool version;			/* -V */
 };
 
-/* Returns 0, or -1 with STATUS_USAGE. Strings are borrowed from argv; argv may be changed. */
+/* Returns 0, or -1: STATUS_USAGE, or STATUS_TEMP without memory; free them in any case. What is not owned is borrowed from argv. */
 int options_parse(struct options *options, int argc, char **argv, struct err *err);
+void options_free(struct options *options);
 
 #endif

@@ -82,7 +82,9 @@ lmtp_box_open(struct mailbox **box, const struct mailbox_options *options, struc
 		return err_sys(err, "open mailbox", options->path);
 	target_init(&b->target, &lmtp_ops, options);
 	*box = &b->target.base;
-	if (lmtp_server_find(&b->server, options->path, err) == 0 && make_recipient(b, err) == 0)
+	if (options->before != NULL)
+		b->server = lmtp_of(options->before)->server;
+	if ((options->before != NULL || lmtp_server_find(&b->server, options->path, err) == 0) && make_recipient(b, err) == 0)
 		return 0;
 	lmtp_box_close(box);
 	return -1;

@@ -261,6 +261,8 @@ is "$(taken)" 1 'it is taken'
 mailbox=lmtp:localhost:${mailbox##*:}
 does delivered 'by name' <m
 is "$(taken)" 2 'it is taken'
+does filed 'by name: a copy is filed' -o on-duplicate=folder:Copies <m
+is "$(taken)" 3 'it is taken'
 down
 defers 'connect: Connection refused' 'nobody listens' -o ledger=none <m
 defers 'there is no host|look up host' 'no such host' -o mailbox=lmtp:no-such-host.invalid:24 <m

@@ -421,4 +421,32 @@ if can_trace; then
 else
 	skip 'recovery' 'strace can not trace here'
 fi
+
+# new/ is replaced while the message is read: it is still in tmp/, which is no proof that anybody has published it.
+fresh
+message replaced >in
+mkfifo slowly
+{ lda && exit "$rc"; } <slowly &
+exec 8>slowly
+has_opened() { readlink /proc/[0-9]*/fd/* | grep -qx "$D/M/new"; }
+ok 'the agent has opened new/' wait_for has_opened
+rmdir M/new && mkdir -m 700 M/new
+cat in >&8
+exec 8>&-
+wait $!
+is "$? $(copies) $(staged) $("$BUILD/dedupdb" -l "$ledger" list --pending | wc -l | tr -d ' ')" '75 0 1 1' 'new/ is replaced: it has to come again'
+does helped 'the next copy' <in
+is "$(copies) $(staged)" '1 0' 'new/ is replaced: one copy in the end'
+does duplicate 'and no more' <in
+
+# What can't be published and is in no record would be left once more by each retry.
+fresh
+mkdir -p M/tmp M/cur M/new
+chmod 500 M/new
+if [ "$(id -u)" -ne 0 ]; then
+	exits 75 'new/ can not be written, no ledger' -o ledger=none <in
+	is "$(staged)" 0 'nothing is left in tmp/'
+else
+	skip 'new/ can not be written' 'root may'
+fi
 plan

@@ -224,6 +224,11 @@ if can_trace; then
 	is "$(runs)" 1 'the command does not run'
 	exits 0 'and with on-ledger-failure = deliver' -o on-ledger-failure=deliver <m
 	is "$(runs)" 2 'it does'
+	run=
+	command "setsid '$BUILD/tests/hold' ofd $D/L/lock sleep 2 >\$G/held 2>&1 &" 'sleep 0.5'
+	exits 0 'no ledger after the hand-over: what would come again would be handed over again' -o on-ledger-failure=defer -o lock-timeout=0s <m
+	ok 'the log says so' grep -q 'action=delivered .*ledger=.*lock' log
+	is "$(runs) $(pending)" '1 1' 'it has run, and its record is pending'
 	command "$keep"
 	run='strace -o trace.out -e inject=?pidfd_open:error=ENOSYS'
 	exits 0 'a kernel that does not tell the end of a process' -a third@example.org <m

@@ -32,6 +32,10 @@ deliver() {
 }
 ledger=redis+unix://$D/socket
 deliver duplicate 'through a Unix socket' first
+# dedup-lda has read its command line by then, and dedup-lda-redis has to find it as it was.
+mkdir -p V/example.org
+deliver delivered 'addresses in brackets' brackets -f '<>' -a '<joe@example.org>' -o "mailbox=maildir:$D/V/%d/%n"
+is "$(cat V/example.org/joe/new/* | head -n 2 | tr '\n' ' ')" 'Return-Path: <> Delivered-To: joe@example.org ' 'addresses in brackets: lose them once'
 ledger=redis://$at
 deliver duplicate 'without the number of a database: 0' first
 ledger=redis://localhost:$(port one)/0

@@ -33,6 +33,8 @@ for_user nobody-of-that-name <m
 is "$rc $(cat err)" '67 5.1.1 no such user' 'unknown-user = reject: exit 67'
 for_user nobody-of-that-name -o unknown-user=defer <m
 is "$rc" 75 '-o wins: exit 75'
+for_user nobody-of-that-name -o windo=7d <m
+is "$rc" 75 'with a mistake in -o: exit 75'
 cp /etc/dedup-lda.conf conf
 rm /etc/dedup-lda.conf
 for_user nobody-of-that-name -c "$D/conf" <m
