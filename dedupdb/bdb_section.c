@@ -99,6 +99,15 @@ sync_new_folder(const struct bdb *b)
 	close(parent);
 }
 
+/* As open() says it. ENOTDIR also has other reasons with O_DIRECTORY. */
+static bool
+is_absent(const struct bdb *b, int why)
+{
+	struct stat st;
+
+	return why == ENOENT || (why == ENOTDIR && lstat(b->path, &st) == -1 && errno == ENOTDIR);
+}
+
 /* Returns 1, 0 when there is no ledger and none is to be made, -1. */
 static int
 open_folder(struct bdb *b, struct err *err)
@@ -106,7 +115,7 @@ open_folder(struct bdb *b, struct err *err)
 	if (b->dir != -1)
 		return 1;
 	b->dir = open(b->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (b->dir == -1 && errno == ENOENT) {
+	if (b->dir == -1 && is_absent(b, errno)) {
 		if (!b->create)
 			return 0;
 		if (make_folder(b, err) == -1)
@@ -211,7 +220,7 @@ sync_folders(const struct bdb *b, struct err *err)
 }
 
 static int
-repair(struct bdb *b, const char *why, enum bdb_opening how, struct err *err)
+repair(struct bdb *b, const char *why, enum bdb_opening how, bool known, struct err *err)
 {
 	char text[512];
 	bool used = had_environment(b);
@@ -224,6 +233,9 @@ repair(struct bdb *b, const char *why, enum bdb_opening how, struct err *err)
 		notice(b, text);
 	} else if (used) {
 		snprintf(text, sizeof(text), "ledger %s: recovering (%s)", b->path, why);
+		notice(b, text);
+	} else if (known) {
+		snprintf(text, sizeof(text), "ledger %s: it has no database: started afresh", b->path);
 		notice(b, text);
 	}
 	return bdb_env_open(b, how, err) == -1 ? -1 : sync_folders(b, err);
@@ -326,6 +338,7 @@ start_work(struct bdb *b, struct err *err)
 {
 	const char *why = bdb_why_repair(b);
 	enum bdb_opening how = why != NULL ? choose_repair(b) : BDB_AS_IT_IS;
+	bool known = b->header.generation != 0;
 	int ret = 0;
 
 	if (why != NULL) {
@@ -351,7 +364,7 @@ start_work(struct bdb *b, struct err *err)
 		bdb_env_abandon(b);
 	if (b->env == NULL) {
 		b->header.handles++;	/* if this fails it counts for nothing: the header stays dirty */
-		ret = why != NULL ? repair(b, why, how, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
+		ret = why != NULL ? repair(b, why, how, known, err) : bdb_env_open(b, BDB_AS_IT_IS, err);
 	}
 	b->generation = b->header.generation;
 	return ret;

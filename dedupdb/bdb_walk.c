@@ -18,7 +18,7 @@ struct batch {
 	store_expired *expired;		/* prune: delete these instead of copying */
 	void *expired_arg;
 	struct bdb_counters counters;	/* prune: in one section */
-	int64_t until;			/* prune: clock_ms() at which a section ends */
+	int64_t until;			/* clock_ms() at which a section ends */
 	uint64_t deleted;
 };
 
@@ -37,8 +37,10 @@ batch_add(struct batch *batch, const unsigned char *key, const unsigned char *va
 static bool
 batch_full(struct bdb *b, const struct batch *batch, size_t seen)
 {
+	if (clock_ms() >= batch->until)
+		return true;
 	if (batch->expired != NULL)
-		return clock_ms() >= batch->until || (seen % LOOK_EVERY == 0 && bdb_portion_done(b));
+		return seen % LOOK_EVERY == 0 && bdb_portion_done(b);
 	return seen == BATCH_VALUES ||
 	    batch->used + FINGERPRINT_BYTES + sizeof(size_t) + RECORD_MAX > BATCH_BYTES;
 }
@@ -85,8 +87,8 @@ work_batch(struct bdb *b, void *arg, struct err *err)
 	DBC *cursor;
 	int r, ret = 0;
 
+	batch->until = clock_ms() + BDB_SECTION_MS;
 	if (batch->expired != NULL) {
-		batch->until = clock_ms() + BDB_SECTION_MS;
 		ret = b->env->txn_begin(b->env, NULL, &txn, 0);
 		if (ret == 0)
 			ret = bdb_counters_read(b, txn, &batch->counters, false);

@@ -12,6 +12,7 @@
 #include "host.h"
 
 #define POLL_MS 60000
+#define ROOM_MS 10	/* between two looks whether there is room for a connection */
 
 static void
 add(struct host_addresses *to, const void *address, socklen_t len)
@@ -76,9 +77,9 @@ host_connect(int *fd, const struct sockaddr_storage *address, socklen_t len, int
 	*fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd == -1)
 		return errno;
-	if (connect(*fd, (const struct sockaddr *)address, len) == 0)
-		return 0;
-	error = errno;
+	/* EAGAIN: too many are waiting at a Unix socket to be taken, and no poll would tell when there is room */
+	while (connect(*fd, (const struct sockaddr *)address, len) == -1 && (error = errno) == EAGAIN && clock_ms() < until)
+		clock_sleep_ms(ROOM_MS);
 	if (error == EINPROGRESS || error == EINTR) {
 		got = host_wait(*fd, POLLOUT, until);
 		error = got == 0 ? ETIMEDOUT : got == -1 || getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1 ? errno : error;

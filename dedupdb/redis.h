@@ -50,6 +50,7 @@ struct redis_node {
 	struct host_addresses addresses;	/* none: not looked up yet */
 	struct redis_link link;
 	int64_t checked_ms;	/* when its settings were; 0: not on this connection */
+	int64_t heard_ms;	/* when it last answered, or was connected */
 	bool waits;		/* it answers before what it was told is on disk: WAITAOF */
 	bool unsynced;		/* records were read or written that may not be on disk */
 };
@@ -128,8 +129,8 @@ int redis_node_log_in(struct redis *r, struct redis_node *node, struct err *err)
 int redis_node_ready(struct redis *r, struct redis_node *node, bool *again, struct err *err);
 int redis_node_ask(struct redis *r, struct redis_node *node, const struct redis_command *c, redisReply **reply, struct err *err);
 void redis_add_port(struct redis *r, unsigned int port);
-/* When to give up something after which there is something else to try. */
-int64_t redis_half(const struct redis *r);
+/* When to give up waiting for a node: earlier where another server, or another connection, is to be tried after it. */
+int64_t redis_until(const struct redis *r, const struct redis_node *node);
 /* Can another server take over from one that fails? */
 bool redis_has_others(const struct redis *r);
 
@@ -154,6 +155,9 @@ enum redis_result {
 void redis_begin(struct redis *r);
 /* A node that is ready to serve a bucket. Waits for a failover, to the deadline. NULL with err filled. */
 struct redis_node *redis_reach(struct redis *r, unsigned int bucket, struct err *err);
+/* Find out who serves what, and connect to a server that all records are on; of a cluster each message needs but one, and others may be
+ * down. Waits as redis_reach(). Returns 0 or -1. */
+int redis_find(struct redis *r, struct err *err);
 /* Who serves what is known. Returns 0 or -1. */
 int redis_map(struct redis *r, struct err *err);
 /* A command, and others for the same bucket that go with it in one parcel: hints, and what is written for people to read. Each concerns

@@ -53,6 +53,19 @@ redis_reach(struct redis *r, unsigned int bucket, struct err *err)
 	return NULL;
 }
 
+int
+redis_find(struct redis *r, struct err *err)
+{
+	if (r->url.kind != REDIS_CLUSTER)
+		return redis_reach(r, 0, err) == NULL ? -1 : 0;
+	do
+		if (redis_map(r, err) == 0)
+			return 0;
+	while (pause_once(r));
+	r->failed = true;
+	return -1;
+}
+
 enum verdict { ANSWERED, REFUSED, LOST, MOVED, ASK, LATER };
 
 static bool
@@ -132,7 +145,7 @@ receive_also(struct redis_node *node, struct redis_request *q, int64_t until, co
 static enum verdict
 try_node(struct redis *r, struct redis_node *node, struct redis_request *q, redisReply **reply, struct err *err)
 {
-	int64_t until = q->twice && redis_has_others(r) ? redis_half(r) : r->deadline_ms;
+	int64_t until = q->twice ? redis_until(r, node) : r->deadline_ms;
 	bool whole, sent[REDIS_ALSO_MAX];
 	int ret = redis_link_send(&node->link, &q->main, until, &whole, node->name, err);
 
@@ -145,8 +158,10 @@ try_node(struct redis *r, struct redis_node *node, struct redis_request *q, redi
 			ret = redis_link_receive(&node->link, until, reply, node->name, err);
 		receive_also(node, q, until, sent);
 	}
-	if (ret == 0)
+	if (ret == 0) {
+		node->heard_ms = clock_ms();
 		return judge(r, *reply);
+	}
 	r->mapped = !redis_has_others(r);
 	return whole && !q->twice ? LOST : LATER;
 }

@@ -5,13 +5,21 @@
 #include "redis.h"
 
 #define CHECK_EVERY_MS 60000	/* settings can be changed while a server runs */
+#define QUIET_MS 10000
+
+/* A connection on which nothing came for a while may be forgotten by what is between, without a word. */
+static bool
+is_quiet(const struct redis_node *node)
+{
+	return node->link.fd != -1 && clock_ms() - node->heard_ms > QUIET_MS;
+}
 
 int64_t
-redis_half(const struct redis *r)
+redis_until(const struct redis *r, const struct redis_node *node)
 {
 	int64_t now = clock_ms();
 
-	return now + (r->deadline_ms - now) / 2;
+	return redis_has_others(r) || is_quiet(node) ? now + (r->deadline_ms - now) / 2 : r->deadline_ms;
 }
 
 bool
@@ -117,7 +125,10 @@ look_up(const struct redis *r, struct redis_node *node, int64_t until, struct er
 int
 redis_node_ask(struct redis *r, struct redis_node *node, const struct redis_command *c, redisReply **reply, struct err *err)
 {
-	return redis_link_ask(&node->link, c, redis_has_others(r) ? redis_half(r) : r->deadline_ms, reply, node->name, err);
+	if (redis_link_ask(&node->link, c, redis_until(r, node), reply, node->name, err) == -1)
+		return -1;
+	node->heard_ms = clock_ms();
+	return 0;
 }
 
 /* A server that does not know the command repeats it, with the password: of its words only the first is shown. */
@@ -167,14 +178,16 @@ select_database(struct redis *r, struct redis_node *node, struct err *err)
 int
 redis_node_open(struct redis *r, struct redis_node *node, bool login, struct err *err)
 {
-	int64_t until = redis_has_others(r) ? redis_half(r) : r->deadline_ms;
+	int64_t until;
 
 	if (node->link.fd != -1 && redis_link_is_idle(&node->link))
 		return 0;
 	redis_link_close(&node->link);
 	node->checked_ms = 0;
+	until = redis_until(r, node);
 	if (look_up(r, node, until, err) == -1 || redis_link_open(&node->link, &node->addresses, until, node->name, err) == -1)
 		return -1;
+	node->heard_ms = clock_ms();
 	if (!login || (redis_node_log_in(r, node, err) == 0 && select_database(r, node, err) == 0))
 		return 0;
 	redis_link_close(&node->link);
@@ -184,7 +197,7 @@ redis_node_open(struct redis *r, struct redis_node *node, bool login, struct err
 int
 redis_node_ready(struct redis *r, struct redis_node *node, bool *again, struct err *err)
 {
-	*again = redis_has_others(r);
+	*again = redis_has_others(r) || is_quiet(node);
 	if (redis_node_open(r, node, true, err) == -1)
 		return -1;
 	if (node->checked_ms != 0 && clock_ms() - node->checked_ms < CHECK_EVERY_MS)

@@ -97,7 +97,7 @@ redis_prepare(struct store *store, struct ledger_needs *needs, struct err *err)
 	for (i = 0; i < r->n_nodes; i++)
 		r->nodes[i]->unsynced = false;	/* marks of earlier deliveries: nobody waits for them, and their server may be gone */
 	redis_begin(r);
-	ret = redis_reach(r, 0, err) == NULL ? -1 : 0;
+	ret = redis_find(r, err);
 	needs->names = !look_up_all(r);
 	needs->n_ports = r->n_ports;
 	memcpy(needs->ports, r->ports, sizeof(r->ports));

@@ -58,13 +58,18 @@ wrong_line(struct restore *r, const char *text)
 		say(r, EX_OK, text);
 }
 
+/* What no delivery can have written: times before 1970 and in the future. */
+static int64_t
+in_reason(int64_t when, int64_t now)
+{
+	return when > now ? now : when < 0 ? 0 : when;
+}
+
 static void
 adapt(struct record *record, int64_t now)
 {
-	if (record->first > now)
-		record->first = now;
-	if (record->decided > now)
-		record->decided = now;
+	record->first = in_reason(record->first, now);
+	record->decided = in_reason(record->decided, now);
 	if (record->state == RECORD_PENDING && record->decided > now - PROVED_WITHIN)
 		record->decided = now - PROVED_WITHIN;
 }

@@ -147,6 +147,7 @@ static const struct metric metrics[] = {
 	{ "dedup_lda_ledger_healthy", "gauge", "1 if dedupdb stat finds nothing to do." },
 	{ NULL, NULL, NULL }
 };
+#define HEALTHY (sizeof(metrics) / sizeof(metrics[0]) - 2)
 
 static int
 export(const struct tool *t, const struct facts *f)
@@ -195,6 +196,9 @@ run(struct tool *t, int argc, char **argv)
 	rc = tool_ledger(t);
 	if (rc == EX_OK)
 		rc = gather(t, &f);
+	/* Without a word of it, what was exported last would stay. */
+	if (prometheus && rc != EX_OK && rc != EXIT_NO_LEDGER && t->user != NULL && tool_stopped() == 0)
+		(void)prometheus_sample(t, HEALTHY, 0);
 	if (rc != EX_OK || tool_stopped() != 0)
 		return rc;
 	if (prometheus)

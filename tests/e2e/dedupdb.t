@@ -147,6 +147,11 @@ for line in open(sys.argv[1]):
 assert len(seen) == 13, seen
 END
 ok $? 'it is in the text format of Prometheus'
+chmod 770 "$D/L"
+exits 69 'stat --prometheus, a ledger that can not be used' stat --prometheus
+[ "$(grep -v '^#' "$D/out" | sed 's/user="[^"]*"//')" = 'dedup_lda_ledger_healthy{} 0' ]
+ok $? 'says that it is not healthy, and nothing else'
+chmod 700 "$D/L"
 exits 64 'two formats' stat --prometheus --json
 exits 0 '--json before the command' --json stat
 is_json 'it is JSON as well'

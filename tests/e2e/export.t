@@ -169,6 +169,22 @@ for line in sys.stdin:
     r = json.loads(line)
     assert $now <= r[\"first\"] <= $now + 600 and r[\"decided\"] <= r[\"first\"], r'"
 
+# Nor does a pending one prove anything by a time that nobody's clock can have shown.
+if can_trace; then
+	fresh
+	message early >m
+	run=$(kill_at "$RENAME" 1)
+	lda <m
+	run=
+	db 0 'a pending record' export
+	rm -rf L M/tmp/*
+	sed 's/"first":[0-9]*,"decided":[0-9]*/"first":-9223372036854775808,"decided":-9223372036854775808/' out >f
+	db 0 'from before all time' restore f
+	tally '1 record restored, 1 of them pending; 0 already there, 0 expired, 0 damaged, 0 wrong' 'from before all time: restored'
+	does delivered 'from before all time: the next copy' <m
+	is "$(copies)" 1 'from before all time: the message is there'
+fi
+
 # A cut file: what is there is restored, and what is missing is said.
 fresh
 for i in 1 2 3; do lda <m$i; done

@@ -164,7 +164,10 @@ message golden5 >m
 does duplicate 'the shared memory is gone: nothing is forgotten' <m
 begin
 rm -r L/env
-recovers 'env gone'
+delivers 'env gone' -v
+ok 'env gone: the log says so' grep -q 'it has no database: started afresh' err
+message "$number.next" >m.next
+knows 'env gone'
 begin
 rm -r L/env
 : >L/env

@@ -155,4 +155,28 @@ for i in $(seq 8); do
 	[ "$rc $(arrived "last$i")" = '0 1' ] || wrong="$wrong last$i:$rc:$(arrived "last$i")"
 done
 is "$wrong" '' 'it is back: each comes once' || diag "$(cat err)"
+
+# The master of the first keys of all is gone for good: what the others have goes on.
+for c in c1 c5; do cli $c config set cluster-require-full-coverage no >>moved.out; done
+crash c6
+crash c3
+seeds "127.0.0.1:$(port c1),127.0.0.1:$(port c5)"
+ok 'c3 had the first bucket' test "$(cli c1 cluster keyslot '{000}')" -gt 10922
+took=0 waits=0 wrong=
+for i in $(seq 24); do
+	message "alone$i" >m
+	: >log
+	agent -o ledger-timeout=1s <m
+	case $rc in
+	0)
+		took=$((took + 1))
+		agent -o ledger-timeout=1s <m
+		[ "$(grep -o 'action=[a-z]*' log | tr '\n' ' ')" = 'action=delivered action=duplicate ' ] || wrong="$wrong alone$i"
+		;;
+	75) waits=$((waits + 1)) ;;
+	*) wrong="$wrong alone$i:$rc" ;;
+	esac
+done
+ok 'a third of a cluster is gone: most go on, the others wait' test $took -gt 8 -a $waits -gt 0 || diag "$took took, $waits wait" "$(cat err)"
+is "$wrong" '' 'and those that go on are known' || diag "$(cat log)"
 plan

@@ -167,6 +167,20 @@ next
 }
 set_to appendfsync always
 faults pass
+
+# What is between has forgotten a connection that was kept, and says nothing: another one is made in time.
+# shellcheck source=tests/e2e/lmtp.sh
+. "$here/lmtp.sh"
+trap 'stop_server; stop_servers; cd / && chmod -R u+rwx "$D" && rm -rf "$D"' EXIT
+serve -w 1 -o "ledger=$ledger" -o on-ledger-failure=defer -o ledger-timeout=6s
+letter a@example.org kept | talk
+: >log
+sleep 11
+faults forget
+for id in kept forgotten; do letter a@example.org $id | talk; done
+is "$(sed -n 's/.* action=\(d[a-z]*\).*/\1/p' log | tr '\n' ' ') $(box a@example.org)" 'duplicate delivered  2' 'a connection that was forgotten' || diag "$(cat log)"
+faults pass
+stop_server
 ledger=$url
 
 # A replica can't be written to; one that has lost its master may not even be read.

@@ -10,11 +10,13 @@ passed, says how:
     lose WORD       the request that has WORD in it is passed, its reply is not: both connections are closed
     last WORD       the same, and from then on no connection is taken
     late WORD S     the request that has WORD in it is passed S seconds later, whether or not its client is still there
+    forget          nothing is passed on the connections that are there, and nobody is told; new ones work
     cut WORD        that request is not passed: both connections are closed
     modern N        the server says that it is version 7.2, and WAITAOF is answered for it: its disk has what was written, or not yet (0)
 
 It says "ready" when it listens.
 """
+import os
 import re
 import socket
 import sys
@@ -80,9 +82,12 @@ def request(data, client, server, swallow):
 
 def requests(client, server, swallow):
     """What the client says."""
+    begun = time.time()
     try:
         while data := client.recv(1 << 20):
             hold()
+            if mode()[0] == 'forget' and begun < os.stat(control).st_mtime:
+                continue
             if not request(data, client, server, swallow):
                 return
     except OSError:

@@ -19,6 +19,9 @@ is "$(cat err)" 'dedupdb: no user has a ledger of their own' 'nobody has a ledge
 all 0 'nobody has a ledger: recover' recover
 is "$(cat out err)" '' 'nobody has a ledger: recover has nothing to say'
 is "$(find /home -name '.dedup-lda*')" '' 'and nobody gets one'
+echo 'hermit:x:60100:60100::/dev/null:/bin/false' >>/etc/passwd
+all 0 'a home that is no folder: recover' recover
+is "$(cat err)" '' 'a home that is no folder: has no ledger'
 all 0 'nobody has a ledger: gaps' gaps
 said 'nobody has a ledger: gaps' 'There is no ledger.'
 
