@@ -124,7 +124,10 @@ next_chunk(struct lmtp_data *d, struct err *err)
 {
 	while (d->chunk_left == 0) {
 		d->ended_ms = clock_ms();
-		d->end = d->last ? LMTP_DATA_ENDED : d->next_chunk(d->arg);
+		if (d->last)
+			d->end = LMTP_DATA_ENDED;
+		else	/* small chunks, one after the other, are a way to stay */
+			d->end = d->ended_ms > data_deadline(d) ? LMTP_DATA_LATE : d->next_chunk(d->arg);
 		if (d->end != LMTP_DATA_OPEN)
 			return end_with(d, d->end, err);
 	}

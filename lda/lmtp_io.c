@@ -137,6 +137,8 @@ lmtp_io_reply(struct lmtp_io *io, const char *fmt, ...)
 		lmtp_io_flush(io, clock_ms() + SEND_MS);
 	if (io->gone)
 		return;
+	if (io->out_len == 0)
+		io->due_ms = clock_ms();
 	memcpy(io->out + io->out_len, line, (size_t)n);
 	io->out_len += (size_t)n;
 }
@@ -159,4 +161,11 @@ lmtp_io_flush(struct lmtp_io *io, int64_t deadline_ms)
 			io->gone = n == 0 || errno != EINTR;
 	}
 	io->out_len = 0;
+}
+
+void
+lmtp_io_flush_late(struct lmtp_io *io, int64_t late_ms, int64_t deadline_ms)
+{
+	if (io->out_len > 0 && clock_ms() - io->due_ms >= late_ms)
+		lmtp_io_flush(io, deadline_ms);
 }

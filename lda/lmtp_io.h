@@ -32,6 +32,7 @@ struct lmtp_io {
 	int in_fd, out_fd;
 	const struct lmtp_weather *weather;
 	int64_t heard_ms;	/* when bytes came last, replies were due, or the connection began; a clock_ms() */
+	int64_t due_ms;		/* since when the first reply in `out` waits */
 	bool gone;		/* nothing can be written any more */
 	size_t at, end;		/* what of `in` is unread */
 	size_t out_len;
@@ -54,5 +55,7 @@ enum lmtp_io_result lmtp_io_line(struct lmtp_io *io, char *line, size_t size, si
 void lmtp_io_reply(struct lmtp_io *io, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Send what was collected; a client that does not take it until deadline_ms is gone. */
 void lmtp_io_flush(struct lmtp_io *io, int64_t deadline_ms);
+/* The same if it has waited for late_ms. */
+void lmtp_io_flush_late(struct lmtp_io *io, int64_t late_ms, int64_t deadline_ms);
 
 #endif

@@ -14,6 +14,8 @@
 #define ERRORS_MAX 20		/* commands that are none: this is no client of ours */
 #define IDLE_MAX 200		/* commands in a row without a message: a place that somebody else could use */
 #define SEND_MS 60000
+#define ENVELOPE_TIMEOUTS 6	/* lmtp-timeouts from MAIL to DATA, though recipients keep coming: a place, too */
+#define LATE_MS 5000		/* no reply waits longer than this for those that are to go with it */
 #define OUT_OF_ORDER "503 5.5.1 wrong sequence of commands"
 
 struct lmtp_session {
@@ -22,6 +24,7 @@ struct lmtp_session {
 	const struct lmtp_handler *handler;
 	char client[LMTP_NAME_MAX];	/* "" before LHLO */
 	bool in_mail;
+	int64_t mail_until_ms;		/* in_mail: when there have been enough recipients */
 	struct lmtp_envelope envelope;
 	size_t room;			/* of envelope.recipients */
 	struct lmtp_data data;
@@ -119,6 +122,7 @@ mail(struct lmtp_session *s)
 		return;
 	}
 	s->in_mail = true;
+	s->mail_until_ms = clock_ms() + ENVELOPE_TIMEOUTS * s->settings->timeout_ms;
 	s->envelope.sender = s->command.address;
 	make_id(s);
 	lmtp_io_reply(s->io, "250 2.1.0 sender ok");
@@ -136,6 +140,10 @@ rcpt(struct lmtp_session *s)
 		s->idle++;	/* within a message none does: those that have a place would wait for ever behind those that have none */
 		return;
 	}
+	if (clock_ms() > s->mail_until_ms) {
+		goodbye(s, "421 4.4.2 the recipients came too slowly");
+		return;
+	}
 	if (s->envelope.count >= s->settings->max_recipients) {
 		lmtp_io_reply(s->io, "452 4.5.3 too many recipients");
 		return;
@@ -150,6 +158,10 @@ rcpt(struct lmtp_session *s)
 		s->envelope.recipients = more;
 		s->room = room;
 	}
+	lmtp_io_flush_late(s->io, LATE_MS, clock_ms() + SEND_MS);	/* to look one up may take long, and many came in one parcel */
+	s->over = s->io->gone;
+	if (s->over)
+		return;
 	recipient = s->handler->recipient(s->handler->arg, &s->command.address, reply);
 	if (recipient != NULL)
 		s->envelope.recipients[s->envelope.count++] = recipient;

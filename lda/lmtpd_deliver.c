@@ -1,8 +1,10 @@
 /* From a recipient to a reply. */
 #include <bsd/string.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "exit.h"
@@ -13,6 +15,8 @@
 #include "redis_url.h"
 
 #define PROGRAM "dedup-lmtpd"
+#define HANGS_S 10	/* after the time limit, which ends tidily what can be ended */
+#define RECIPIENT_S 60
 
 static struct ledger *volatile ledger_in_use;	/* for the handler of fatal signals */
 
@@ -90,6 +94,21 @@ result_of(enum status status, const struct config *config)
 	}
 }
 
+/* SIGALRM does not wake a process from a file system that hangs, and its handler could not run; SIGKILL does. Without it the worker's
+ * place would be gone for good, and one after the other all places. 0: not any more. */
+static void
+killed_after(unsigned int limit_s)
+{
+	static timer_t timer;
+	static bool made;
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGKILL };
+	struct itimerspec when = { .it_value.tv_sec = limit_s };
+
+	made = made || timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
+	if (made)
+		(void)timer_settime(timer, 0, &when, NULL);
+}
+
 static void
 failed(struct lmtpd_outcome *outcome, const struct config *config, const struct err *err)
 {
@@ -142,8 +161,10 @@ deliver_virtual(struct lmtpd_site *site, const struct lmtpd_recipient *r, const 
 		failed(outcome, site->config, &err);
 		return;
 	}
+	killed_after((unsigned int)site->config->ends_after + HANGS_S);
 	lmtpd_deliver(site, site->config, with, outcome);
 	exit_after(0);
+	killed_after(0);
 }
 
 /* Paths and the like are in the text, and so what an address holds: a reply is printable ASCII. */
@@ -213,9 +234,15 @@ on_deliver(void *arg, const struct lmtp_envelope *e, void *recipient, char reply
 static void *
 on_recipient(void *arg, const struct lmtp_address *to, char reply[LMTP_REPLY_MAX])
 {
-	void *r = lmtpd_recipient_new(arg, to, reply);
+	struct lmtpd_site *site = arg;
+	void *r;
 
-	log_flush(((struct lmtpd_site *)arg)->log);
+	if (!site->system)	/* or a process of its own looks, which is not waited for as long */
+		killed_after(RECIPIENT_S);
+	r = lmtpd_recipient_new(site, to, reply);
+	if (!site->system)
+		killed_after(0);
+	log_flush(site->log);
 	return r;
 }
 

@@ -65,13 +65,20 @@ lmtpd_low_user(const struct lmtpd_server *server, const struct config *config, s
 {
 	const char *name = config->lmtp_user;
 	struct err why;
+	bool found;
 
 	*low = NULL;
 	if (!server->system)
 		return 0;
-	if (user_named(low, name[0] != '\0' ? name : LOW_USER, &why) == 0 ||
-	    (name[0] == '\0' && why.status == STATUS_NOUSER && user_named(low, "nobody", &why) == 0))
+	found = user_named(low, name[0] != '\0' ? name : LOW_USER, &why) == 0 ||
+	    (name[0] == '\0' && why.status == STATUS_NOUSER && user_named(low, "nobody", &why) == 0);
+	if (found && (*low)->uid != 0)
 		return 0;
+	if (found) {
+		err_set(err, STATUS_CONFIG, "lmtp-user %s: is root, who does not talk to clients", (*low)->name);
+		user_free(low);
+		return -1;
+	}
 	return err_set(err, why.status == STATUS_NOUSER ? STATUS_CONFIG : STATUS_TEMP, "lmtp-user %s: %s",
 	    name[0] != '\0' ? name : LOW_USER, why.text);
 }

@@ -74,7 +74,8 @@ gaps_cause_words(const struct gaps_hop *hop, char text[GAPS_WORDS])
 	text[0] = '\0';
 	switch (hop->cause) {
 	case CAUSE_RETRY:
-		add(text, "our own MTA handed it over again: a crash, a time limit, or an exit status that it did not get");
+		add(text, "our own MTA handed it over again: a crash, a time limit, an exit status that it did not get, "
+		    "or a second address of this mailbox");
 		break;
 	case CAUSE_TIMEOUT:
 		timeout_words(hop, text);

@@ -124,8 +124,8 @@ COPIES  MEDIAN   RANGE              SENDER -> RECEIVER
                 it may also have been sent twice; not sure, since no trusted
                 host says so
      1  1m 30s   1m 30s             mx.example.org -> (this mailbox)
-        cause   our own MTA handed it over again: a crash, a time limit, or an
-                exit status that it did not get
+        cause   our own MTA handed it over again: a crash, a time limit, an exit
+                status that it did not get, or a second address of this mailbox
         known   both copies came by the same hops; this is sure
 
 Delays of 7 copies that were handed over again, by how long after the first one

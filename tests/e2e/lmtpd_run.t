@@ -252,4 +252,16 @@ ok 'STOPPING=1' wait_for grep -q '^STOPPING=1' notes
 ok 'STATUS' grep -q '^STATUS=.* workers' notes
 ok 'a socket that was passed stays' test -S s
 kill $listener
+
+# Held up where no handler of signals runs, as a file system that hangs does it: its place is not gone for good.
+serve -w 1 -o "mailbox=pipe:sleep 60" -o time-limit=2s
+letter a@example.org held | talk &
+client=$!
+at_work() { victim=$(pgrep -P "$server") && [ "$(pgrep -P "$victim")" ]; }
+ok 'a worker has begun to deliver' wait_for at_work
+kill -STOP "$victim"
+ok 'it stands still for longer than time-limit: it is killed' wait_for gone "$victim"
+wait "$client"
+another() { [ "$(pgrep -P "$server")" ]; }
+ok 'another one is there' wait_for another
 plan

@@ -162,6 +162,8 @@ fi
 stop_server
 "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -o lmtp-user=bob 2>err
 is "$?: $(grep -c 'lmtp-user bob: ' err)" '78: 1' 'lmtp-user has to be there' || diag "$(cat err)"
+timeout 20 "$BUILD/dedup-lmtpd" -F -l "unix:$D/s" -o lmtp-user=toor 2>err
+is "$?: $(grep -c 'lmtp-user toor: is root' err)" '78: 1' 'and must not be root' || diag "$(cat err)"
 credentials() { grep -hE '^(Uid|Gid|Groups|CapEff|CapPrm)' "/proc/$1/status" | tr -s '\t ' ' ' | sed 's/ $//' | sort; }
 of_workers() { for p in $(pgrep -P $server); do credentials "$p"; done | sort -u; }
 monitors() { for p in $(pgrep -P $server); do pgrep -P "$p"; done; }
