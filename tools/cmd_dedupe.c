@@ -167,12 +167,14 @@ read_mailbox(struct dedupe *d, int64_t since)
 	struct reader_options options = { .path = d->path, .since = since, .now = d->t->now, .wanted = wanted, .arg = &r };
 	struct err err = { .text = "" };
 	enum reader_end end = READER_FAILED;
+	int failed = EX_NOINPUT;
 
 	options.lock_timeout_ms = config_ms(d->t->config->lock_timeout);
 	r.root = open(d->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (r.root == -1)
 		err_sys(&err, "open mailbox", d->path);
 	else if (mailbox_reader_open(&r.reader, &options, &err) == 0) {
+		failed = EX_TEMPFAIL;
 		d->mbox = mailbox_reader_kind(r.reader) == READER_MBOX;
 		progress_begin(&r.progress, "dedupe", "messages", mailbox_reader_total(r.reader));
 		end = mailbox_reader_each(r.reader, visit, &r, &err);
@@ -185,7 +187,7 @@ read_mailbox(struct dedupe *d, int64_t since)
 	d->copies.across = d->folders == FOLDERS_ACROSS;
 	if (end == READER_DONE && copies_sort(&d->copies, &err) == 0)
 		return EX_OK;
-	return end == READER_STOPPED ? EX_TEMPFAIL : tool_err(&err, EX_TEMPFAIL);
+	return end == READER_STOPPED ? EX_TEMPFAIL : tool_err(&err, failed);
 }
 
 /* --- an mbox --- */
@@ -345,7 +347,7 @@ const struct command cmd_dedupe = {
 	    "      --since=TIME        only messages delivered at that time or later: a date, or an age as 7d\n"
 	    "  -v, --verbose           say which header fields of a copy differ from those of the one that stays\n",
 	.details = "Nothing is ever deleted, and without --apply nothing is changed.\n",
-	.exits = "  66  there is no such mailbox\n",
+	.exits = "  66  there is no such mailbox, or it can't be opened\n",
 	.examples =
 	    "  dedupdb -d joe dedupe -v /home/joe/Maildir     only look\n"
 	    "  dedupdb -d joe dedupe --apply /home/joe/Maildir\n",

@@ -41,6 +41,7 @@ struct import {
 	size_t n;
 	int64_t flushed;		/* clock_ms() */
 	uint64_t recorded;
+	bool no_ledger;			/* it has failed */
 	struct counts counts;
 	struct out out;
 	const char *path;		/* of the mailbox that is read */
@@ -119,6 +120,7 @@ flush(struct import *im, struct err *err)
 	qsort(im->batch, im->n, sizeof(im->batch[0]), by_fingerprint);
 	ret = im->dry_run ? look_up(im, &added, err) : ledger_import(im->t->ledger, im->batch, im->n, im->t->now, &added, err);
 	im->recorded += added;
+	im->no_ledger = im->no_ledger || ret == -1;
 	if (ret == 0)
 		im->counts.known += im->n - added;
 	im->n = 0;
@@ -261,7 +263,7 @@ import_mailbox(struct import *im, char *path)
 	end = read_mailbox(im, &err);
 	mailbox_reader_close(&im->reader);
 	if (end == READER_CHANGED || end == READER_FAILED)
-		return tool_err(&err, EX_TEMPFAIL);
+		return tool_err(&err, im->no_ledger ? EX_UNAVAILABLE : EX_TEMPFAIL);
 	return im->counts.unreadable > 0 ? EX_NOINPUT : EX_OK;
 }
 

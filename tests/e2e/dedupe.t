@@ -186,7 +186,7 @@ gives 64 'two mailboxes' dedupe M M
 gives 64 'unknown folders' dedupe --folders=some M
 gives 64 'no time' dedupe --since=never M
 gives 66 'a mailbox that is not there' dedupe nowhere
-gives 75 'no Maildir' dedupe home
+gives 66 'no Maildir' dedupe home
 gives 64 'a folder of a Maildir' dedupe --apply M/.Duplicates
 says 'name the Maildir' 'it says what to do'
 

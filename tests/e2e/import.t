@@ -166,6 +166,9 @@ is "$(cut -f 1,2,3 out)" "$(cut -f 1,2,3 before)" 'records: are as they were'
 # Trouble.
 db 66 'no mailbox' import nowhere
 says 'nowhere: No such file' 'no mailbox: says so'
+chmod 770 L
+db 69 'a ledger that can not be used' import M
+chmod 700 L
 db 66 'no Maildir' import letters
 says 'is no Maildir' 'no Maildir: says so'
 printf 'text\n' >text
