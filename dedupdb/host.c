@@ -71,14 +71,14 @@ host_wait(int fd, short events, int64_t until)
 int
 host_connect(int *fd, const struct sockaddr_storage *address, socklen_t len, int64_t until)
 {
-	int error = 0, got;
+	int error, got;
 	socklen_t size = sizeof(error);
 
 	*fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd == -1)
 		return errno;
 	/* EAGAIN: too many are waiting at a Unix socket to be taken, and no poll would tell when there is room */
-	while (connect(*fd, (const struct sockaddr *)address, len) == -1 && (error = errno) == EAGAIN && clock_ms() < until)
+	while ((error = connect(*fd, (const struct sockaddr *)address, len) == 0 ? 0 : errno) == EAGAIN && clock_ms() < until)
 		clock_sleep_ms(ROOM_MS);
 	if (error == EINPROGRESS || error == EINTR) {
 		got = host_wait(*fd, POLLOUT, until);
