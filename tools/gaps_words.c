@@ -142,7 +142,10 @@ gaps_wait_words(const struct gaps_hop *hop, char text[GAPS_WORDS])
 	else if (hop->within_5 > 0)
 		add(text, ", and in %zu %s not even the 5 minutes of RFC 1047", hop->within_5,
 		    gaps_plural(hop->within_5, "case", "cases"));
-	add(text, hop->proofs[PROOF_SENDER] > 0 ? "; unless it was sent twice on purpose." : ".");
+	if (hop->proofs[PROOF_SENDER] > 0)
+		add(text, "; unless it was sent twice on purpose.");
+	else
+		add(text, hop->sure == 0 ? "; if what these hosts say is true." : ".");
 }
 
 void

@@ -79,6 +79,16 @@ json '[(h["sender"], h["receiver"], h["copies"], h["cause"], h["sure"], h["newes
 json 'd["hops"][1]["delay"], d["hop_unknown"], d["deliveries"]' \
 	"({'known': 1, 'shortest': 312, 'median': 312, 'longest': 312}, 0, 1)" 'of deliveries: the delay'
 
+# Nobody is blamed on the word of hosts that need not be believed.
+title='a guess'
+for proof in 2 130; do
+	echo "delivered -9000 0 none 0 - - -
+$(copies $proof out.example.com mx.example.net 305)" | ask
+	db 0 "a guess: $proof" gaps
+	is "$(tr -s ' \n' '  ' <out | grep -c '4.5.3.2.6; if what these hosts say is true\.')" $((proof == 2)) "a guess: $proof, who is blamed" ||
+		diag "$(cat out)"
+done
+
 # The report, line by line.
 title='the report'
 ask <<EOT
