@@ -82,10 +82,12 @@ json 'd["hops"][1]["delay"], d["hop_unknown"], d["deliveries"]' \
 # Nobody is blamed on the word of hosts that need not be believed.
 title='a guess'
 for proof in 2 130; do
-	echo "delivered -9000 0 none 0 - - -
-$(copies $proof out.example.com mx.example.net 305)" | ask
+	ask <<EOT
+delivered -9000 0 none 0 - - -
+$(copies $proof out.example.com mx.example.net 305)
+EOT
 	db 0 "a guess: $proof" gaps
-	is "$(tr -s ' \n' '  ' <out | grep -c '4.5.3.2.6; if what these hosts say is true\.')" $((proof == 2)) "a guess: $proof, who is blamed" ||
+	is "$(tr -s ' \n' '  ' <out | grep -c '4\.5\.3\.2\.6; if what these hosts say is true\.')" $((proof == 2)) "a guess: $proof, who is blamed" ||
 		diag "$(cat out)"
 done
 
