@@ -146,8 +146,10 @@ else
 	ok 'boot: the command of the unit' boot "$caps" || diag "$(cat boot.out)"
 fi
 ok 'boot: not without these rights' not boot +chown
-setpriv --reuid "$(at receiver id -u joe)" --clear-groups sleep 60 &
-ok 'boot: who holds it up can be ended' with_caps "$caps" kill "$!"
+# shellcheck disable=SC2016 # for that shell
+sleeper=$(at receiver setpriv --reuid joe --clear-groups sh -c 'sleep 60 >/dev/null 2>&1 & echo $!')
+ok 'boot: who holds it up can not be ended without the right to' not with_caps +setuid,+setgid,+dac_read_search sh -c "kill $sleeper"
+ok 'boot: who holds it up can be ended' with_caps "$caps" sh -c "kill $sleeper" || diag "$(cat boot.out)"
 
 # An upgrade while a message is on its way to the agent, and Postfix has others.
 echo 'window = 14d' >>"$root/etc/dedup-lda.conf"
