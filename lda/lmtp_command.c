@@ -159,9 +159,9 @@ local_part(struct scan *s, struct lmtp_address *a, size_t *n)
 	return *n > 0;
 }
 
-/* @domain or @[literal]. */
+/* @domain or @[literal]. A sender's may be none that DNS could have: to refuse it here would bounce what the MTA has accepted. */
 static bool
-domain(struct scan *s, struct lmtp_address *a, size_t *n)
+domain(struct scan *s, struct lmtp_address *a, size_t *n, bool sender)
 {
 	bool literal;
 	const char *from;
@@ -171,7 +171,7 @@ domain(struct scan *s, struct lmtp_address *a, size_t *n)
 	literal = is_byte(s, '[');
 	if (literal && !put(a->plain, n, *s->p++))
 		return false;
-	for (from = s->p; s->p < s->end && (is_domain(*s->p) || (literal && *s->p == ':')); s->p++)
+	for (from = s->p; s->p < s->end && (is_domain(*s->p) || (sender && is_atom(*s->p)) || (literal && *s->p == ':')); s->p++)
 		if (!put(a->plain, n, *s->p))
 			return false;
 	if (s->p == from)
@@ -218,18 +218,18 @@ write_text(struct lmtp_address *a, size_t local)
 
 /* A path in its brackets. Without a domain it is a local address, as <postmaster> is. */
 static bool
-path(struct scan *s, struct lmtp_address *a, bool null_allowed)
+path(struct scan *s, struct lmtp_address *a, bool sender)
 {
 	size_t n = 0, local;
 
 	if (!skip_byte(s, '<'))
 		return false;
-	if (null_allowed && skip_byte(s, '>'))
+	if (sender && skip_byte(s, '>'))
 		return true;
 	if (!skip_route(s) || !local_part(s, a, &n))
 		return false;
 	local = n;
-	if (is_byte(s, '@') && !domain(s, a, &n))
+	if (is_byte(s, '@') && !domain(s, a, &n, sender))
 		return false;
 	return skip_byte(s, '>') && (s->p == s->end || *s->p == ' ' || *s->p == '\t') && write_text(a, local);
 }

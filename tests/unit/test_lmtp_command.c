@@ -94,6 +94,8 @@ test_paths(void **state)
 	sender("MAIL FROM:<\".joe\"@c.example>", "\".joe\"@c.example", ".joe@c.example");
 	sender("MAIL FROM:<joe@[192.0.2.1]>", "joe@[192.0.2.1]", "joe@[192.0.2.1]");
 	sender("MAIL FROM:<joe@[IPv6:::1]>", "joe@[IPv6:::1]", "joe@[IPv6:::1]");
+	sender("MAIL FROM:<joe@c&d/e+f=g>", "joe@c&d/e+f=g", "joe@c&d/e+f=g");
+	refused("RCPT TO:<joe@c&d>", "501 5.1.3");
 	sender("MAIL FROM:<postmaster>", "postmaster", "postmaster");
 	sender("MAIL FROM:<j\xc3\xb6@\xe4\xbe\x8b.example> SMTPUTF8", "j\xc3\xb6@\xe4\xbe\x8b.example", "j\xc3\xb6@\xe4\xbe\x8b.example");
 	good("RCPT TO:<joe@example.org>", LMTP_RCPT);
