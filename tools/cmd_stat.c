@@ -147,7 +147,7 @@ static const struct metric metrics[] = {
 	{ "dedup_lda_ledger_healthy", "gauge", "1 if dedupdb stat finds nothing to do." },
 	{ NULL, NULL, NULL }
 };
-#define HEALTHY (sizeof(metrics) / sizeof(metrics[0]) - 2)
+#define HEALTHY (sizeof(metrics) / sizeof(metrics[0]) - 2)	/* the last one */
 
 static int
 export(const struct tool *t, const struct facts *f)
